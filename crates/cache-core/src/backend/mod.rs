@@ -1,0 +1,124 @@
+//! The seam between the cache and what stores its entries.
+
+mod types;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+pub use self::types::{
+    Call, Capabilities, Condition, Connections, Cursor, Expiry, Head, Lifetime, Operation, Reply,
+    ScanPage, Write,
+};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::glob::Glob;
+use crate::inspect::Inspect;
+use crate::key::Key;
+
+/// Stores bytes under keys: Redis, process memory, or what a test needs.
+///
+/// Batch-first: every operation takes many keys and answers in their order, one round
+/// trip where the store allows it; duplicate keys and empty batches are fine. A missing
+/// key is `None` or `false`, never an error. Every call ends within its
+/// [`Call::budget`].
+///
+/// An implementation proves itself with the conformance suite of `larder-testkit`.
+#[async_trait]
+pub trait Backend: Debug + Send + Sync + 'static {
+    /// A short name for logs and statistics, such as `redis`.
+    fn name(&self) -> &'static str;
+
+    /// What it can do beyond the basics.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The time by the clock of the server that holds the key, exact to a few milliseconds.
+    ///
+    /// # Cost
+    /// None once a connection has been made: it is an offset to a monotonic clock.
+    ///
+    /// # Errors
+    /// When the server could never be asked.
+    async fn now(&self, key: &Key, call: Call) -> Result<Timestamp>;
+
+    /// Reads values.
+    ///
+    /// # Errors
+    /// Kind `WrongType` where a single key was asked for and it holds no plain string; in
+    /// a batch such a key is `None`.
+    async fn get(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Bytes>>>;
+
+    /// Reads the beginning of values, with their length and remaining time to live.
+    /// A key that holds no plain string is `None`.
+    ///
+    /// # Errors
+    /// As the connection has them.
+    async fn head(&self, keys: &[Key], bytes: usize, call: Call) -> Result<Vec<Option<Head>>>;
+
+    /// Stores values; `false` where the condition of a write did not hold. A write
+    /// replaces whatever stood under the key, its time to live included.
+    ///
+    /// # Errors
+    /// After an error some of the writes may have been applied.
+    async fn set(&self, writes: &[Write], call: Call) -> Result<Vec<bool>>;
+
+    /// Deletes keys and says how many there were; a key named twice counts once.
+    ///
+    /// # Errors
+    /// After an error some of the keys may have been deleted.
+    async fn delete(&self, keys: &[Key], call: Call) -> Result<u64>;
+
+    /// Says which keys there are.
+    ///
+    /// # Errors
+    /// As the connection has them.
+    async fn exists(&self, keys: &[Key], call: Call) -> Result<Vec<bool>>;
+
+    /// Says how long keys have to live; `None` where there is no such key.
+    ///
+    /// # Errors
+    /// As the connection has them.
+    async fn ttl(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Expiry>>>;
+
+    /// Moves the soft and hard expiry of stored entries, in their headers and in the
+    /// store, by the server's clock and in one step per key; `false` where there is no
+    /// such key or no entry of ours under it.
+    ///
+    /// # Errors
+    /// After an error some of the keys may have been changed.
+    async fn expire(&self, keys: &[Key], lifetime: Lifetime, call: Call) -> Result<Vec<bool>>;
+
+    /// Reads one page of the keys that match. A key present from the first page to the
+    /// last is returned at least once; one that comes or goes meanwhile may be.
+    ///
+    /// `limit` is a wish: a page may be larger, smaller or empty.
+    ///
+    /// # Errors
+    /// As the connection has them; the same page can be asked for again.
+    async fn scan(
+        &self,
+        cursor: Cursor,
+        pattern: &Glob,
+        limit: usize,
+        call: Call,
+    ) -> Result<ScanPage>;
+
+    /// Runs different operations in order, in one round trip where the store allows it.
+    /// Each has a result of its own.
+    ///
+    /// # Errors
+    /// When none of them got an answer.
+    async fn pipeline(&self, operations: &[Operation], call: Call) -> Result<Vec<Result<Reply>>>;
+
+    /// The connections it holds now.
+    fn connections(&self) -> Connections;
+
+    /// Facts about its servers, where it can tell.
+    fn inspect(&self) -> Option<&dyn Inspect> {
+        None
+    }
+
+    /// Ends its connections and tasks; later calls fail with kind `Closed`.
+    async fn close(&self);
+}

@@ -1,0 +1,299 @@
+//! Physical keys: where a value stands in the backend.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest user key, in bytes.
+pub const MAX_KEY_BYTES: usize = 1024;
+
+/// The longest key prefix or namespace prefix, in bytes.
+pub const MAX_PREFIX_BYTES: usize = 64;
+
+/// A physical key: `{key prefix}:{namespace prefix}:{user key}`.
+///
+/// Made by a [`KeyPrefix`] alone, so that every one of them has passed the rules. Cheap
+/// to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+impl Key {
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key as bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The prefix in front of everything one cache stores, such as `app`.
+///
+/// Values stand under `{prefix}:`, everything internal under `{prefix}~`; no user key
+/// reaches the second.
+///
+/// ```
+/// use larder_cache_core::KeyPrefix;
+///
+/// let app = KeyPrefix::new("app")?;
+/// let key = app.value("user", "profile:123")?;
+/// assert_eq!(key.as_str(), "app:user:profile:123");
+/// assert_eq!(app.user_key("user", key.as_str()).as_deref(), Some("profile:123"));
+/// # Ok::<(), larder_cache_core::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyPrefix(Arc<str>);
+
+impl KeyPrefix {
+    /// A prefix of letters, digits, `_`, `-` and `.`, 1 to 64 bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for anything else.
+    pub fn new(prefix: &str) -> Result<Self> {
+        check_prefix("key prefix", prefix)?;
+        Ok(Self(prefix.into()))
+    }
+
+    /// The prefix as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The physical key of a value.
+    ///
+    /// `{`, `}` and `%` of the user key are percent-encoded, so that user data can't choose
+    /// a cluster slot and internal keys can share the slot of any value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] when [`check_key`] refuses the user key.
+    pub fn value(&self, namespace_prefix: &str, user_key: &str) -> Result<Key> {
+        check_key(user_key)?;
+        let encoded = encode(user_key);
+        Ok(Key(
+            format!("{}:{namespace_prefix}:{encoded}", self.0).into()
+        ))
+    }
+
+    /// The physical key of something internal, `{prefix}~{name}`: no user key reaches it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] when [`check_key`] refuses the name.
+    pub fn internal(&self, name: &str) -> Result<Key> {
+        check_key(name)?;
+        Ok(Key(format!("{}~{}", self.0, encode(name)).into()))
+    }
+
+    /// What all physical keys of a namespace begin with.
+    #[must_use]
+    pub fn namespace_start(&self, namespace_prefix: &str) -> String {
+        format!("{}:{namespace_prefix}:", self.0)
+    }
+
+    /// The user key behind a physical key of a namespace; `None` for any other key.
+    #[must_use]
+    pub fn user_key<'k>(&self, namespace_prefix: &str, physical: &'k str) -> Option<Cow<'k, str>> {
+        let rest = physical
+            .strip_prefix(&*self.0)?
+            .strip_prefix(':')?
+            .strip_prefix(namespace_prefix)?
+            .strip_prefix(':')?;
+        decode(rest)
+    }
+}
+
+/// Refuses user keys that are empty, longer than [`MAX_KEY_BYTES`], or hold control
+/// characters.
+///
+/// # Errors
+/// [`ErrorKind::InvalidKey`], saying which rule was broken.
+pub fn check_key(key: &str) -> Result<()> {
+    let invalid = |message: &'static str| Error::new(ErrorKind::InvalidKey, message);
+    if key.is_empty() {
+        return Err(invalid(
+            "a key must not be empty; name what is cached, such as `profile:123`",
+        ));
+    }
+    if key.len() > MAX_KEY_BYTES {
+        return Err(
+            invalid("a key can have 1024 bytes at most; use a digest of a longer one")
+                .with("bytes", key.len()),
+        );
+    }
+    if let Some((at, found)) = key.char_indices().find(|(_, c)| c.is_control()) {
+        return Err(invalid(
+            "a key must not hold control characters; encode binary data, for example as hex",
+        )
+        .with("found", found.escape_unicode())
+        .with("at byte", at));
+    }
+    Ok(())
+}
+
+/// Reads a user key from bytes.
+///
+/// # Errors
+/// [`ErrorKind::InvalidKey`] when the bytes are not UTF-8 or [`check_key`] refuses them.
+pub fn key_from_bytes(bytes: &[u8]) -> Result<&str> {
+    let key = std::str::from_utf8(bytes).map_err(|source| {
+        Error::new(
+            ErrorKind::InvalidKey,
+            "a key must be UTF-8; encode binary data, for example as hex",
+        )
+        .with("valid up to byte", source.valid_up_to())
+    })?;
+    check_key(key)?;
+    Ok(key)
+}
+
+/// Refuses prefixes that could run into another one: only letters, digits, `_`, `-` and
+/// `.`, 1 to [`MAX_PREFIX_BYTES`] bytes.
+///
+/// # Errors
+/// [`ErrorKind::Config`], naming the prefix and what it is for.
+pub fn check_prefix(what: &'static str, prefix: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if !prefix.is_empty() && prefix.len() <= MAX_PREFIX_BYTES && prefix.chars().all(allowed) {
+        return Ok(());
+    }
+    let message = format!("a {what} must be 1 to 64 letters, digits, `_`, `-` or `.`");
+    Err(Error::new(ErrorKind::Config, message).with("found", format!("{prefix:?}")))
+}
+
+fn encode(user_key: &str) -> Cow<'_, str> {
+    if !user_key.contains(['{', '}', '%']) {
+        return Cow::Borrowed(user_key);
+    }
+    let mut encoded = String::with_capacity(user_key.len() + 8);
+    for c in user_key.chars() {
+        match c {
+            '{' => encoded.push_str("%7B"),
+            '}' => encoded.push_str("%7D"),
+            '%' => encoded.push_str("%25"),
+            other => encoded.push(other),
+        }
+    }
+    Cow::Owned(encoded)
+}
+
+/// Reads back what [`encode`] wrote; `None` for text it never writes.
+fn decode(encoded: &str) -> Option<Cow<'_, str>> {
+    if encoded.is_empty() || encoded.contains(['{', '}']) {
+        return None;
+    }
+    if !encoded.contains('%') {
+        return Some(Cow::Borrowed(encoded));
+    }
+    let mut pieces = encoded.split('%');
+    let mut decoded = pieces.next()?.to_owned();
+    for piece in pieces {
+        let (code, rest) = piece.split_at_checked(2)?;
+        decoded.push(match code {
+            "7B" => '{',
+            "7D" => '}',
+            "25" => '%',
+            _ => return None,
+        });
+        decoded.push_str(rest);
+    }
+    Some(Cow::Owned(decoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn app() -> KeyPrefix {
+        KeyPrefix::new("app").unwrap()
+    }
+
+    #[test]
+    fn refuses_bad_keys() {
+        for (key, expected) in [
+            ("", "empty"),
+            ("a\nb", "control"),
+            ("\0", "control"),
+            ("\u{85}", "control"),
+            ("x".repeat(1025).as_str(), "1024 bytes"),
+        ] {
+            let error = app().value("user", key).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidKey);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        assert!(app().value("user", &"x".repeat(1024)).is_ok());
+        let not_utf8 = key_from_bytes(b"ab\xff").unwrap_err();
+        assert!(not_utf8.to_string().contains("UTF-8"), "{not_utf8}");
+    }
+
+    #[test]
+    fn braces_never_reach_the_backend() {
+        for (key, physical) in [
+            ("{evil}", "app:user:%7Bevil%7D"),
+            ("{}", "app:user:%7B%7D"),
+            ("100%", "app:user:100%25"),
+            ("a:b", "app:user:a:b"),
+        ] {
+            assert_eq!(app().value("user", key).unwrap().as_str(), physical);
+        }
+    }
+
+    #[test]
+    fn refuses_bad_prefixes() {
+        for prefix in ["", "a:b", "a~b", "*", "[1]", "{x}", "a b", &"x".repeat(65)] {
+            assert_eq!(
+                KeyPrefix::new(prefix).unwrap_err().kind(),
+                ErrorKind::Config
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn physical_keys_are_injective(a in "\\PC{1,40}", b in "\\PC{1,40}") {
+            let (ka, kb) = (app().value("n", &a), app().value("n", &b));
+            if let (Ok(ka), Ok(kb)) = (ka, kb) {
+                prop_assert_eq!(ka == kb, a == b);
+                prop_assert_eq!(app().user_key("n", ka.as_str()).unwrap(), a);
+            }
+        }
+
+        #[test]
+        fn no_key_reaches_another_namespace(key in "\\PC{1,40}") {
+            if let Ok(physical) = app().value("user", &key) {
+                prop_assert!(app().user_key("users", physical.as_str()).is_none());
+                prop_assert!(physical.as_str().starts_with("app:user:"));
+                let braces = physical.as_str().contains(['{', '}']);
+                prop_assert!(!braces);
+            }
+        }
+
+        #[test]
+        fn any_physical_text_decodes_or_is_refused(text in ".{0,40}") {
+            let physical = format!("app:user:{text}");
+            if let Some(key) = app().user_key("user", &physical)
+                && let Ok(again) = app().value("user", &key) {
+                prop_assert_eq!(again.as_str(), physical);
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The vocabulary and the seams of the Larder cache.
+//!
+//! Everything above speaks in these words: a [`Key`] says where an [`Entry`] stands in a
+//! [`Backend`]; a [`Namespace`] says how its values are treated and a [`Ttl`] how long
+//! they live; a [`Codec`] changes bytes, an [`Observer`] is told what happens, a
+//! [`Clock`] and a [`Random`] are injected so that tests can replay a schedule.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use larder_cache_core::{Entry, Header, Kind, Timestamp};
+//!
+//! let header = Header::new(Kind::Value, Timestamp::from_millis(1_700_000_000_000));
+//! let entry = Entry { header, body: Bytes::from_static(b"hello") };
+//! let stored = entry.encode();
+//! assert_eq!(Entry::decode(&stored), Ok(entry));
+//! ```
+//!
+//! # What this crate does not do
+//! It opens no socket, spawns no task, and reads no clock but through [`Clock`]. It knows
+//! no client library and no serialization format.
+
+mod backend;
+mod clock;
+mod codec;
+pub mod entry;
+mod error;
+mod glob;
+mod inspect;
+mod key;
+mod namespace;
+mod notifier;
+mod observer;
+mod random;
+mod tag;
+mod ttl;
+
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+
+pub use self::backend::{
+    Backend, Call, Capabilities, Condition, Connections, Cursor, Expiry, Head, Lifetime, Operation,
+    Reply, ScanPage, Write,
+};
+pub use self::clock::{Clock, Moment, SystemClock, Timestamp, millis_rounded_up};
+pub use self::codec::{Codec, Place};
+pub use self::entry::{Entry, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
+pub use self::error::{Error, ErrorKind, Result};
+pub use self::glob::Glob;
+pub use self::inspect::{Inspect, Node};
+pub use self::key::{
+    Key, KeyPrefix, MAX_KEY_BYTES, MAX_PREFIX_BYTES, check_key, check_prefix, key_from_bytes,
+};
+pub use self::namespace::{Cacheable, Compression, Encryption, Format, L1, Namespace};
+pub use self::notifier::{LogNotifier, Notice, Notifier, Severity};
+pub use self::observer::{
+    Event, LoadOutcome, MissReason, Observer, Observers, RefusalReason, Space, Tier,
+};
+pub use self::random::{Random, SystemRandom};
+pub use self::tag::{MAX_TAG_BYTES, MAX_TAG_SECTION_BYTES, MAX_TAGS, Tag};
+pub use self::ttl::{Ttl, TtlClasses};

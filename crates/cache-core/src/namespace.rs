@@ -1,0 +1,302 @@
+//! Namespaces: named groups of keys with settings of their own.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::key::check_prefix;
+use crate::ttl::{self, Ttl};
+
+/// The settings of a namespace.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_cache_core::{Namespace, Ttl};
+///
+/// let users = Namespace::new("users").prefix("user").ttl(Duration::from_secs(3600));
+/// assert_eq!(users.prefix, "user");
+/// assert_eq!(users.ttl, Ttl::Exact(Duration::from_secs(3600)));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Namespace {
+    /// The name it is asked for by.
+    pub name: String,
+    /// What it holds, for people. Default: empty.
+    pub description: String,
+    /// What its keys begin with. Default: the name.
+    pub prefix: String,
+    /// How long values stay fresh. Default: [`Ttl::Default`].
+    pub ttl: Ttl,
+    /// How long a value stays usable after its time to live, for loads that serve stale
+    /// values while a new one is loaded or when the loader fails. Default: zero.
+    pub grace: Duration,
+    /// By how much a time to live may be shortened at random, so that values stored
+    /// together don't expire together; a share of 1. An exact time to live that a single
+    /// call asks for is never changed. Default: 0.1.
+    pub jitter: f64,
+    /// How long a loader's "there is none" is remembered; `None`: not at all.
+    /// Default: 30 seconds.
+    pub negative_ttl: Option<Duration>,
+    /// Whether values are compressed. Default: [`Compression::Default`].
+    pub compression: Compression,
+    /// Whether values are encrypted. Default: [`Encryption::Off`].
+    pub encryption: Encryption,
+    /// Whether and how long values are kept in process memory. Default: [`L1::Default`].
+    pub l1: L1,
+    /// The largest serialized value, in bytes. Default: 64 MiB.
+    pub max_value_bytes: usize,
+    /// How values are serialized. Default: [`Format::MessagePack`].
+    pub format: Format,
+    /// The fingerprint of the type that is stored; entries with another one are misses.
+    /// Default: not checked.
+    pub schema: Option<u64>,
+}
+
+/// Whether the values of a namespace are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// What the cache does by default: compress where a codec is configured.
+    #[default]
+    Default,
+    /// Store values as they are.
+    Off,
+    /// Compress values above the cache's threshold; refused where no codec is configured.
+    On,
+}
+
+/// Whether the values of a namespace are encrypted before they leave the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Encryption {
+    /// Values are stored readable.
+    #[default]
+    Off,
+    /// Values leave the process encrypted or not at all.
+    On,
+}
+
+/// How values are kept in process memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum L1 {
+    /// As long as the value lives where the backend is part of this process; 5 seconds
+    /// at most where other processes can change the value.
+    #[default]
+    Default,
+    /// Not at all.
+    Off,
+    /// At most this long, which bounds how long another process's change goes unseen.
+    Ttl(Duration),
+}
+
+/// How values are serialized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// MessagePack with named fields: compact, and fields may come and go.
+    #[default]
+    MessagePack,
+    /// JSON, for values that programs in other languages read.
+    Json,
+}
+
+impl Format {
+    /// The number that stands in stored headers.
+    #[must_use]
+    pub const fn id(self) -> u8 {
+        match self {
+            Self::MessagePack => 1,
+            Self::Json => 2,
+        }
+    }
+}
+
+/// A type with a stable fingerprint of its serialized shape.
+pub trait Cacheable {
+    /// Differs whenever the serialized shape differs.
+    const FINGERPRINT: u64;
+}
+
+impl Namespace {
+    /// A namespace whose settings are all defaults.
+    pub fn new(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            prefix: name.clone(),
+            name,
+            description: String::new(),
+            ttl: Ttl::Default,
+            grace: Duration::ZERO,
+            jitter: 0.1,
+            negative_ttl: Some(Duration::from_secs(30)),
+            compression: Compression::Default,
+            encryption: Encryption::Off,
+            l1: L1::Default,
+            max_value_bytes: 64 << 20,
+            format: Format::MessagePack,
+            schema: None,
+        }
+    }
+
+    /// Sets [`description`](Namespace::description).
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = description.into();
+        self
+    }
+
+    /// Sets [`prefix`](Namespace::prefix).
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// Sets [`ttl`](Namespace::ttl).
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// Sets [`grace`](Namespace::grace).
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Sets [`jitter`](Namespace::jitter).
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.jitter = share;
+        self
+    }
+
+    /// Sets [`negative_ttl`](Namespace::negative_ttl).
+    #[must_use]
+    pub fn negative_ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.negative_ttl = ttl.into();
+        self
+    }
+
+    /// Sets [`compression`](Namespace::compression).
+    #[must_use]
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Sets [`encryption`](Namespace::encryption).
+    #[must_use]
+    pub fn encryption(mut self, encryption: Encryption) -> Self {
+        self.encryption = encryption;
+        self
+    }
+
+    /// Sets [`l1`](Namespace::l1).
+    #[must_use]
+    pub fn l1(mut self, l1: L1) -> Self {
+        self.l1 = l1;
+        self
+    }
+
+    /// Sets [`max_value_bytes`](Namespace::max_value_bytes).
+    #[must_use]
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.max_value_bytes = bytes;
+        self
+    }
+
+    /// Sets [`format`](Namespace::format).
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Pins the type that is stored: entries written for another shape become misses.
+    #[must_use]
+    pub fn schema<V: Cacheable>(mut self) -> Self {
+        self.schema = Some(V::FINGERPRINT);
+        self
+    }
+
+    /// Refuses settings that can't work.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] or [`ErrorKind::InvalidTtl`], naming the namespace.
+    pub fn validate(&self) -> Result<()> {
+        check_prefix("namespace name", &self.name)?;
+        check_prefix("namespace prefix", &self.prefix).map_err(|e| self.in_context(e))?;
+        let durations = [self.exact_ttl(), self.negative_ttl, self.l1_ttl()];
+        for duration in durations.into_iter().flatten() {
+            ttl::check(duration).map_err(|e| self.in_context(e))?;
+        }
+        if self.grace > Ttl::MAX {
+            return Err(self.refuse("grace can be 100 years at most"));
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            return Err(self
+                .refuse("jitter is a share from 0.0 to 1.0")
+                .with("found", self.jitter));
+        }
+        if self.max_value_bytes == 0 || self.max_value_bytes > Self::MAX_VALUE_BYTES {
+            return Err(self
+                .refuse("max_value_bytes must be 1 byte to 512 MiB, the longest Redis string")
+                .with("found", self.max_value_bytes));
+        }
+        Ok(())
+    }
+
+    /// The most that [`max_value_bytes`](Namespace::max_value_bytes) can be: 512 MiB.
+    pub const MAX_VALUE_BYTES: usize = 512 << 20;
+
+    fn exact_ttl(&self) -> Option<Duration> {
+        match self.ttl {
+            Ttl::Exact(duration) => Some(duration),
+            _ => None,
+        }
+    }
+
+    fn l1_ttl(&self) -> Option<Duration> {
+        match self.l1 {
+            L1::Ttl(duration) => Some(duration),
+            L1::Default | L1::Off => None,
+        }
+    }
+
+    fn refuse(&self, message: &'static str) -> Error {
+        self.in_context(Error::new(ErrorKind::Config, message))
+    }
+
+    fn in_context(&self, error: Error) -> Error {
+        error.with("namespace", format!("{:?}", self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(namespace: &Namespace, expected: &str) {
+        let error = namespace.validate().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+    }
+
+    #[test]
+    fn refuses_settings_that_cannot_work() {
+        let users = || Namespace::new("users");
+        check(&Namespace::new(""), "namespace name");
+        check(&users().prefix("a:b"), "namespace prefix");
+        check(&users().ttl(Duration::ZERO), "at least one millisecond");
+        check(&users().negative_ttl(Duration::MAX), "100 years");
+        check(&users().grace(Duration::MAX), "grace");
+        check(&users().jitter(-0.1), "jitter");
+        check(&users().jitter(f64::NAN), "jitter");
+        check(&users().max_value_bytes(0), "max_value_bytes");
+        check(&users().l1(L1::Ttl(Duration::ZERO)), "users");
+        users().validate().unwrap();
+    }
+}

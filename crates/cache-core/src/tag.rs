@@ -1,0 +1,109 @@
+//! Tags: names shared by entries that are invalidated together.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest tag, in bytes.
+pub const MAX_TAG_BYTES: usize = 255;
+
+/// The most tags one entry can carry.
+pub const MAX_TAGS: usize = 64;
+
+/// The most bytes that all tags of one entry can have together, 9 for each counted in.
+pub const MAX_TAG_SECTION_BYTES: usize = 4000;
+
+/// A tag of an entry.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag(Arc<str>);
+
+impl Tag {
+    /// A tag of 1 to 255 bytes without control characters.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTag`] for anything else.
+    pub fn new(tag: &str) -> Result<Self> {
+        if tag.is_empty() || tag.len() > MAX_TAG_BYTES || tag.chars().any(char::is_control) {
+            return Err(Error::new(
+                ErrorKind::InvalidTag,
+                "a tag must have 1 to 255 bytes and no control characters",
+            )
+            .with("bytes", tag.len()));
+        }
+        Ok(Self(tag.into()))
+    }
+
+    /// Reads a list of tags: sorted, each once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidTag`] for a bad tag, for more than [`MAX_TAGS`], and for more
+    /// than [`MAX_TAG_SECTION_BYTES`].
+    pub fn list<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> Result<Vec<Self>> {
+        let mut list = Vec::new();
+        let mut section_bytes = 0;
+        for tag in tags {
+            let tag = Self::new(tag.as_ref())?;
+            section_bytes += tag.stored_bytes();
+            list.push(tag);
+            if list.len() > MAX_TAGS || section_bytes > MAX_TAG_SECTION_BYTES {
+                return Err(Error::new(
+                    ErrorKind::InvalidTag,
+                    "an entry can carry 64 tags and 4000 bytes of them; use fewer, wider tags",
+                ));
+            }
+        }
+        list.sort();
+        list.dedup();
+        Ok(list)
+    }
+
+    /// What the tag takes in a stored header: a length, the text, an epoch.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        1 + self.0.len() + 8
+    }
+
+    /// The tag as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_sorted_and_bounded() {
+        let tags = Tag::list(["vip", "active", "vip"]).unwrap();
+        assert_eq!(
+            tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
+            ["active", "vip"]
+        );
+        let many = (0..65).map(|n| n.to_string());
+        assert_eq!(Tag::list(many).unwrap_err().kind(), ErrorKind::InvalidTag);
+        let long = (10..30).map(|n| format!("{n}{}", "x".repeat(250)));
+        assert_eq!(Tag::list(long).unwrap_err().kind(), ErrorKind::InvalidTag);
+    }
+
+    #[test]
+    fn refuses_bad_tags() {
+        for tag in ["", "a\tb", &"x".repeat(256)] {
+            assert_eq!(Tag::new(tag).unwrap_err().kind(), ErrorKind::InvalidTag);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The construction of a cache.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use larder_cache_core::{
+    Backend, Clock, Codec, Compression, Error, ErrorKind, KeyPrefix, Namespace, Observer,
+    Observers, Random, Result, SystemClock, SystemRandom, TtlClasses,
+};
+use larder_keyspace::Keyspace;
+use tokio::sync::Semaphore;
+
+use crate::cache::Cache;
+use crate::l1::Memory;
+use crate::load::Flights;
+use crate::payload::{Compressor, no_codec};
+use crate::shared::Shared;
+use crate::tasks::Tasks;
+
+/// Settings of a cache, before there is one.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct CacheBuilder {
+    key_prefix: String,
+    namespaces: Vec<Namespace>,
+    ttl_classes: TtlClasses,
+    l1_bytes: u64,
+    budget: Duration,
+    load_timeout: Duration,
+    max_concurrent_loads: usize,
+    codec: Option<Arc<dyn Codec>>,
+    compression: Compression,
+    compression_threshold_bytes: usize,
+    observers: Vec<Arc<dyn Observer>>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Default for CacheBuilder {
+    fn default() -> Self {
+        Self {
+            key_prefix: "app".to_owned(),
+            namespaces: Vec::new(),
+            ttl_classes: TtlClasses::default(),
+            l1_bytes: 64 << 20,
+            budget: Duration::from_millis(250),
+            load_timeout: Duration::from_secs(30),
+            max_concurrent_loads: 256,
+            codec: None,
+            compression: Compression::On,
+            compression_threshold_bytes: 1024,
+            observers: Vec::new(),
+            clock: Arc::new(SystemClock::new()),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+impl CacheBuilder {
+    /// All defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What all keys in the backend begin with. Default: `app`.
+    pub fn key_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.key_prefix = prefix.into();
+        self
+    }
+
+    /// Registers a namespace besides the four defaults, or in place of one of them.
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespaces.push(namespace);
+        self
+    }
+
+    /// The durations behind `Ttl::Default`, `Short`, `Medium` and `Long`. Default:
+    /// 1 hour, 5 minutes, 30 minutes, 2 hours.
+    pub fn ttl_classes(mut self, classes: TtlClasses) -> Self {
+        self.ttl_classes = classes;
+        self
+    }
+
+    /// The most bytes that L1 may hold, counted as keys, serialized values, and 160 bytes
+    /// an entry; 0: no L1. Default: 64 MiB.
+    pub fn l1_bytes(mut self, bytes: u64) -> Self {
+        self.l1_bytes = bytes;
+        self
+    }
+
+    /// How long one call may wait for the backend altogether. Default: 250 ms.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// How long a caller waits for a loader. Default: 30 s.
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.load_timeout = timeout;
+        self
+    }
+
+    /// How many loaders may run at once; further ones wait. It keeps the loss of the
+    /// backend from becoming the loss of the database. Default: 256.
+    pub fn max_concurrent_loads(mut self, loads: usize) -> Self {
+        self.max_concurrent_loads = loads;
+        self
+    }
+
+    /// The codec that compresses values. Default: none.
+    pub fn codec(mut self, codec: Arc<dyn Codec>) -> Self {
+        self.codec = Some(codec);
+        self
+    }
+
+    /// Whether namespaces that leave it to the cache compress their values. What was
+    /// compressed before stays readable. Default: on, where there is a codec.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Values up to this size are stored plain. Default: 1024.
+    pub fn compression_threshold_bytes(mut self, bytes: usize) -> Self {
+        self.compression_threshold_bytes = bytes;
+        self
+    }
+
+    /// Adds an observer, told of everything that happens. Default: none.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// The process's clocks. Default: the operating system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The source of jitter. Default: seeded by the operating system.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.random = random;
+        self
+    }
+
+    /// The observers so far, for a backend that has events of its own.
+    #[must_use]
+    pub fn observers(&self) -> Observers {
+        Observers::new(self.observers.iter().cloned())
+    }
+
+    /// Builds the cache over a backend.
+    ///
+    /// # Errors
+    /// Kind `Config` or `InvalidTtl`, saying which setting can't work.
+    pub fn build(self, backend: Arc<dyn Backend>) -> Result<Cache> {
+        self.validate()?;
+        let keyspace = Keyspace::new(KeyPrefix::new(&self.key_prefix)?);
+        for namespace in &self.namespaces {
+            check_compression(namespace, self.codec.is_some())?;
+            keyspace.register(namespace.clone())?;
+        }
+        let observers = self.observers();
+        let l1 = Memory::new(self.l1_bytes, Arc::clone(&self.clock), observers.clone())?;
+        let compressor = self.codec.map(|codec| Compressor {
+            codec,
+            threshold_bytes: self.compression_threshold_bytes,
+            by_default: self.compression,
+        });
+        Ok(Cache::new(Shared {
+            backend,
+            keyspace,
+            l1,
+            flights: Arc::new(Flights::new()),
+            refreshing: Arc::default(),
+            load_permits: Arc::new(Semaphore::new(self.max_concurrent_loads)),
+            compressor,
+            ttl_classes: self.ttl_classes,
+            budget: self.budget,
+            load_timeout: self.load_timeout,
+            clock: self.clock,
+            random: self.random,
+            observers,
+            spaces: RwLock::default(),
+            tasks: Tasks::new(),
+        }))
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.ttl_classes.validate()?;
+        let refuse = |message: &'static str| Err(Error::new(ErrorKind::Config, message));
+        if self.budget.is_zero() {
+            return refuse("budget must be longer than zero; it bounds every backend call");
+        }
+        if self.load_timeout.is_zero() {
+            return refuse("load_timeout must be longer than zero; callers wait that long");
+        }
+        if !(1..=Semaphore::MAX_PERMITS).contains(&self.max_concurrent_loads) {
+            return refuse("max_concurrent_loads must be at least 1, or nothing is ever loaded");
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a namespace that asks for compression where there is no codec.
+pub(crate) fn check_compression(namespace: &Namespace, has_codec: bool) -> Result<()> {
+    if namespace.compression == Compression::On && !has_codec {
+        return Err(no_codec(&namespace.name));
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The cache of a process.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use larder_cache_core::{Namespace, Result};
+
+use crate::handle::NamespaceHandle;
+use crate::health::Health;
+use crate::shared::Shared;
+use crate::stats::Stats;
+
+/// The cache of a process: two tiers, and the namespaces that share them.
+///
+/// Cheap to clone. One process needs one: all its namespaces share the connections, one
+/// byte budget in memory, and one table of loads under way. When the last clone is
+/// dropped, tasks in the background are aborted and nobody waits; to end in order, call
+/// [`shutdown`](Cache::shutdown).
+///
+/// ```
+/// use std::sync::Arc;
+/// use larder_cache::CacheBuilder;
+/// use larder_memory_backend::MemoryBackend;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> larder_cache_core::Result<()> {
+/// let backend = Arc::new(MemoryBackend::new(64 << 20));
+/// let cache = CacheBuilder::new().build(backend)?;
+/// let names = cache.namespace("default")?.typed::<String>();
+/// names.set("7", "Ada".to_owned()).await?;
+/// assert_eq!(*names.get("7").await?.unwrap(), "Ada");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Cache {
+    shared: Arc<Shared>,
+}
+
+impl Cache {
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The handle of a namespace.
+    ///
+    /// # Errors
+    /// Kind `UnknownNamespace`, naming those that are known; kind `Unsupported` for one
+    /// that is to be encrypted where that can't be had.
+    pub fn namespace(&self, name: &str) -> Result<NamespaceHandle> {
+        let registered = self.shared.keyspace.get(name)?;
+        self.shared.check_encryption(&registered.settings())?;
+        Ok(NamespaceHandle {
+            shared: Arc::clone(&self.shared),
+            space: self.shared.space(registered),
+        })
+    }
+
+    /// Registers a namespace while the cache is in use.
+    ///
+    /// # Errors
+    /// Kind `Config` when its settings can't work, or its name or prefix is taken.
+    pub fn register(&self, namespace: Namespace) -> Result<NamespaceHandle> {
+        let name = namespace.name.clone();
+        self.check_compression(&namespace)?;
+        self.shared.keyspace.register(namespace)?;
+        self.namespace(&name)
+    }
+
+    /// Changes the settings of a namespace, for all that is read and stored from now on.
+    ///
+    /// # Errors
+    /// Kind `UnknownNamespace`, or `Config` when the new settings can't work.
+    pub fn update_namespace(
+        &self,
+        name: &str,
+        change: impl FnOnce(Namespace) -> Namespace,
+    ) -> Result<()> {
+        let current = self.shared.keyspace.get(name)?.settings();
+        let changed = change((*current).clone());
+        self.check_compression(&changed)?;
+        self.shared.keyspace.update(name, |_| changed)
+    }
+
+    /// The settings of all namespaces, in the order of registration.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Arc<Namespace>> {
+        let all = self.shared.keyspace.list();
+        all.iter().map(|registered| registered.settings()).collect()
+    }
+
+    /// The physical key of a value: where another program finds it in the backend.
+    ///
+    /// # Errors
+    /// Kind `UnknownNamespace` or `InvalidKey`.
+    pub fn build_key(&self, key: &str, namespace: &str) -> Result<String> {
+        let key = self.shared.keyspace.build_key(key, namespace)?;
+        Ok(key.as_str().to_owned())
+    }
+
+    /// Says whether a key can be used in a namespace.
+    ///
+    /// # Errors
+    /// Kind `UnknownNamespace`, or `InvalidKey` with the rule that is broken.
+    pub fn validate_key(&self, key: &str, namespace: &str) -> Result<()> {
+        self.shared.keyspace.validate_key(key, namespace)
+    }
+
+    /// Asks whether the cache is well.
+    ///
+    /// # Cost
+    /// One or two round trips.
+    pub async fn health(&self) -> Health {
+        self.shared.health().await
+    }
+
+    /// What the cache did since it was built, and what it holds now, in this process.
+    ///
+    /// # Cost
+    /// No round trip.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let spaces = &self.shared.spaces;
+        let spaces = spaces.read().unwrap_or_else(PoisonError::into_inner);
+        let namespaces = spaces
+            .iter()
+            .map(|space| space.counters.snapshot(space.registered.name()))
+            .collect();
+        Stats {
+            namespaces,
+            l1: self.shared.l1_stats(),
+            connections: self.shared.backend.connections(),
+            background_tasks: self.shared.tasks.count(),
+        }
+    }
+
+    /// Ends the cache: takes no new loads, waits for those that run, aborts what is left at
+    /// the deadline, and closes the connections. Says what was left.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let began = self.shared.clock.now();
+        let aborted = self.shared.tasks.drain(deadline).await;
+        self.shared.backend.close().await;
+        ShutdownReport {
+            aborted,
+            elapsed: self.shared.clock.now().since(began),
+        }
+    }
+
+    fn check_compression(&self, namespace: &Namespace) -> Result<()> {
+        crate::builder::check_compression(namespace, self.shared.compressor.is_some())
+    }
+}
+
+/// What a shutdown left undone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub struct ShutdownReport {
+    /// The tasks that were aborted, by what they did.
+    pub aborted: Vec<String>,
+    /// How long the shutdown took.
+    pub elapsed: Duration,
+}
+
+impl ShutdownReport {
+    /// Whether nothing was left undone.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.aborted.is_empty()
+    }
+}

@@ -1,0 +1,346 @@
+//! The handle of a namespace: what needs no type.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use larder_cache_core::{
+    Cursor, Event, Glob, Header, Key, Lifetime, Namespace, Result, Timestamp, Ttl,
+    entry::MAX_HEADER_BYTES,
+};
+
+use crate::lifetime;
+use crate::reading::{self, Fresh};
+use crate::scan;
+use crate::shared::{Budget, Shared, SpaceState};
+use crate::stats::NamespaceStats;
+use crate::typed::TypedCache;
+use crate::value::Value;
+
+/// How many keys a scan asks for at a time.
+const SCAN_PAGE: usize = 512;
+
+/// A namespace of a cache. Cheap to clone; all clones share one cache.
+///
+/// What needs no type is here; [`typed`](NamespaceHandle::typed) fixes the type of the
+/// values for the rest.
+#[derive(Clone, Debug)]
+pub struct NamespaceHandle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) space: Arc<SpaceState>,
+}
+
+impl NamespaceHandle {
+    /// The namespace with the type of its values fixed.
+    #[must_use]
+    pub fn typed<V: Value>(&self) -> TypedCache<V> {
+        TypedCache::new(self.clone())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.space.registered.name()
+    }
+
+    /// The settings as of now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Namespace> {
+        self.space.settings()
+    }
+
+    /// What was done in this namespace, by this process.
+    #[must_use]
+    pub fn stats(&self) -> NamespaceStats {
+        self.space.counters.snapshot(self.name())
+    }
+
+    /// Deletes a value, and says whether there was something under the key. No load that
+    /// runs in this process now will put an older value back.
+    ///
+    /// # Cost
+    /// One round trip.
+    ///
+    /// # Errors
+    /// When the backend did not confirm it: the value may still be there.
+    pub async fn delete(&self, key: impl AsRef<str>) -> Result<bool> {
+        self.delete_many([key]).await.map(|deleted| deleted > 0)
+    }
+
+    /// Deletes values, and says how many there were.
+    ///
+    /// # Cost
+    /// One round trip for some hundred keys.
+    ///
+    /// # Errors
+    /// When the backend did not confirm it: some of the values may still be there.
+    pub async fn delete_many<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<u64> {
+        let keys: Vec<K> = keys.into_iter().collect();
+        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+        let physical = self.shared.physical_keys(&self.settings(), &keys)?;
+        let mut budget = self.shared.budget(None);
+        let deleted = self.delete_physical(&physical, &mut budget).await;
+        for key in &keys {
+            self.outdate(key);
+        }
+        self.shared.emit(
+            &self.space,
+            &Event::Deleted {
+                space: self.space.registered.space(),
+                keys: keys.len(),
+            },
+        );
+        deleted
+    }
+
+    /// Deletes the values whose keys match a Redis glob pattern, and says how many.
+    ///
+    /// # Cost
+    /// A scan of the whole backend, in pages, and a deletion per page. The budget is per
+    /// page.
+    ///
+    /// # Errors
+    /// When a page could not be read or deleted; values of earlier pages are gone then.
+    pub async fn delete_by_pattern(&self, pattern: &str) -> Result<u64> {
+        let pattern = Glob::new(pattern);
+        let mut cursor = Some(Cursor::start());
+        let mut deleted = Ok(0);
+        while let (Some(at), Ok(count)) = (cursor.take(), &mut deleted) {
+            match self.delete_page(at, &pattern).await {
+                Ok((more, next)) => {
+                    *count += more;
+                    cursor = next;
+                }
+                Err(error) => deleted = Err(error),
+            }
+        }
+        let id = self.space.id();
+        self.shared.l1.invalidate_matching(id, &pattern);
+        self.shared
+            .flights
+            .detach_matching(|space, key| space == id && pattern.matches(key));
+        deleted
+    }
+
+    async fn delete_page(&self, at: Cursor, pattern: &Glob) -> Result<(u64, Option<Cursor>)> {
+        let mut budget = self.shared.budget(None);
+        let (keys, next) = self.scan_page(at, pattern, &mut budget).await?;
+        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let physical = self.shared.physical_keys(&self.settings(), &texts)?;
+        let deleted = self.delete_physical(&physical, &mut budget).await?;
+        for key in &keys {
+            self.outdate(key);
+        }
+        self.shared.emit(
+            &self.space,
+            &Event::Deleted {
+                space: self.space.registered.space(),
+                keys: keys.len(),
+            },
+        );
+        Ok((deleted, next))
+    }
+
+    async fn delete_physical(&self, keys: &[Key], budget: &mut Budget) -> Result<u64> {
+        let backend = &self.shared.backend;
+        self.shared
+            .call("delete", budget, |call| backend.delete(keys, call))
+            .await
+    }
+
+    /// After a change was acknowledged, or may have happened: what L1 and loads under way
+    /// know of the key is outdated.
+    pub(crate) fn outdate(&self, key: &str) {
+        self.shared.l1.invalidate(self.space.id(), key);
+        self.shared.flights.detach(self.space.id(), key);
+    }
+
+    /// Says whether `get` would find a value.
+    ///
+    /// # Cost
+    /// None where L1 knows; else one round trip and 4 KiB at most, not the value. A value
+    /// whose body is damaged is found by `get` alone.
+    ///
+    /// # Errors
+    /// When the backend did not answer.
+    pub async fn exists(&self, key: impl AsRef<str>) -> Result<bool> {
+        let key = key.as_ref();
+        if self.in_l1(key).is_some() {
+            return Ok(true);
+        }
+        Ok(self.ttl(key).await?.is_some())
+    }
+
+    /// How long `get` will find the value; `None`: it does not now.
+    ///
+    /// # Cost
+    /// As [`exists`](NamespaceHandle::exists).
+    ///
+    /// # Errors
+    /// When the backend did not answer.
+    pub async fn ttl(&self, key: impl AsRef<str>) -> Result<Option<Remaining>> {
+        let key = key.as_ref();
+        let physical = self.shared.physical_keys(&self.settings(), &[key])?;
+        let mut budget = self.shared.budget(None);
+        let fresh = self.fresh_among(&physical, &mut budget).await;
+        let in_l1 = self.in_l1(key);
+        match fresh {
+            Err(error) if in_l1.is_none() => Err(error),
+            fresh => {
+                let stored = fresh
+                    .ok()
+                    .and_then(|fresh| fresh.into_iter().next().flatten());
+                Ok(stored.or(in_l1).map(Remaining::from))
+            }
+        }
+    }
+
+    fn in_l1(&self, key: &str) -> Option<Fresh> {
+        self.shared.l1.fresh_for(self.space.id(), key)
+    }
+
+    /// Moves the expiry of a value: it stays fresh for `ttl` from now, and usable for the
+    /// namespace's grace behind that. Says whether there was a value.
+    ///
+    /// # Cost
+    /// One round trip; the value is not sent.
+    ///
+    /// # Errors
+    /// Kind `InvalidTtl`, or when the backend did not confirm it.
+    pub async fn expire(&self, key: impl AsRef<str>, ttl: impl Into<Ttl>) -> Result<bool> {
+        let key = key.as_ref();
+        let lifetime = self.lifetime(ttl.into())?;
+        let physical = self.shared.physical_keys(&self.settings(), &[key])?;
+        let mut budget = self.shared.budget(None);
+        if self
+            .fresh_among(&physical, &mut budget)
+            .await?
+            .iter()
+            .all(Option::is_none)
+        {
+            return Ok(false);
+        }
+        let backend = &self.shared.backend;
+        let moved = self
+            .shared
+            .call("expire", &mut budget, |call| {
+                backend.expire(&physical, lifetime, call)
+            })
+            .await;
+        self.outdate(key);
+        Ok(moved?.into_iter().any(|moved| moved))
+    }
+
+    pub(crate) fn lifetime(&self, ttl: Ttl) -> Result<Lifetime> {
+        let Shared {
+            ttl_classes,
+            random,
+            ..
+        } = &*self.shared;
+        lifetime::of_value(ttl, &self.settings(), ttl_classes, &**random)
+    }
+
+    /// The keys that match a Redis glob pattern and that `get` would find in the backend,
+    /// as a stream of batches. A key present all the while is in at least one of them.
+    ///
+    /// # Cost
+    /// A scan of the whole backend, a page of 512 keys at a time, and the headers of the
+    /// keys of each page. Nothing is read ahead. The budget is per page.
+    pub fn scan(&self, pattern: &str) -> impl Stream<Item = Result<Vec<String>>> + Send + use<> {
+        scan::pages(self.clone(), Glob::new(pattern))
+    }
+
+    /// One page of a scan: the user keys of this namespace that match.
+    pub(crate) async fn scan_page(
+        &self,
+        at: Cursor,
+        pattern: &Glob,
+        budget: &mut Budget,
+    ) -> Result<(Vec<String>, Option<Cursor>)> {
+        let settings = self.settings();
+        let prefix = self.shared.keyspace.prefix();
+        let physical = scan::physical_pattern(&prefix.namespace_start(&settings.prefix), pattern);
+        let backend = &self.shared.backend;
+        let page = self
+            .shared
+            .call("scan", budget, |call| {
+                backend.scan(at, &physical, SCAN_PAGE, call)
+            })
+            .await?;
+        let ours = page.keys.iter().filter_map(|key| {
+            let key = prefix.user_key(&settings.prefix, key)?;
+            pattern.matches(&key).then(|| key.into_owned())
+        });
+        Ok((ours.collect(), page.next))
+    }
+
+    /// Of these keys, those that `get` would find.
+    pub(crate) async fn only_fresh(
+        &self,
+        keys: Vec<String>,
+        budget: &mut Budget,
+    ) -> Result<Vec<String>> {
+        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let physical = self.shared.physical_keys(&self.settings(), &texts)?;
+        let fresh = self.fresh_among(&physical, budget).await?;
+        let keys = keys.into_iter().zip(fresh);
+        Ok(keys.filter_map(|(key, fresh)| fresh.map(|_| key)).collect())
+    }
+
+    /// For each key, how long the backend will answer `get` with a value.
+    async fn fresh_among(&self, keys: &[Key], budget: &mut Budget) -> Result<Vec<Option<Fresh>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let settings = self.settings();
+        let backend = &self.shared.backend;
+        let heads = self
+            .shared
+            .call("head", budget, |call| {
+                backend.head(keys, MAX_HEADER_BYTES, call)
+            })
+            .await?;
+        let mut fresh = Vec::with_capacity(keys.len());
+        for (key, head) in keys.iter().zip(heads) {
+            let Some(head) = head else {
+                fresh.push(None);
+                continue;
+            };
+            let now: Timestamp = self.shared.server_time(key, budget).await?;
+            let header = Header::read(&head.bytes, head.total_bytes).ok();
+            fresh.push(header.and_then(|header| {
+                reading::fresh_for(&header, &settings, now).map(|f| f.bounded(head.expiry))
+            }));
+        }
+        Ok(fresh)
+    }
+}
+
+/// How long a value will be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remaining {
+    /// This long, if nobody changes it.
+    For(Duration),
+    /// Until it is deleted or evicted.
+    Unbounded,
+}
+
+impl Remaining {
+    /// The time, where there is an end.
+    #[must_use]
+    pub fn duration(self) -> Option<Duration> {
+        match self {
+            Self::For(duration) => Some(duration),
+            Self::Unbounded => None,
+        }
+    }
+}
+
+impl From<Fresh> for Remaining {
+    fn from(fresh: Fresh) -> Self {
+        fresh.left.map_or(Self::Unbounded, Self::For)
+    }
+}

@@ -1,0 +1,194 @@
+//! L1: decoded values in process memory, under one byte budget.
+
+mod generations;
+mod slot;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Moment, Observers, Result};
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, OptionsBuilder};
+
+pub(crate) use self::generations::Generation;
+use self::generations::Generations;
+pub(crate) use self::slot::Slot;
+use self::slot::{CollectEvicted, InBytes, SlotKey, SlotRef};
+use crate::reading::Fresh;
+
+/// The size of a typical entry, to size the table before there are any.
+const TYPICAL_BYTES: u64 = 512;
+
+/// Shards below this size would turn large values away.
+const SMALLEST_SHARD_BYTES: u64 = 1 << 20;
+
+type Table = Cache<SlotKey, Slot, InBytes, DefaultHashBuilder, CollectEvicted>;
+
+/// Decoded values by namespace and key.
+pub(crate) struct Memory {
+    table: Table,
+    generations: Generations,
+    clock: Arc<dyn Clock>,
+    observers: Observers,
+}
+
+/// What L1 knows of a key.
+pub(crate) enum Resident<V> {
+    /// A fresh value.
+    Fresh(Arc<V>),
+    /// A value that is stale but usable.
+    Stale(Arc<V>),
+    /// That there is no value.
+    Absent,
+    /// Nothing.
+    Unknown,
+}
+
+impl Memory {
+    pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>, observers: Observers) -> Result<Self> {
+        let items = usize::try_from(max_bytes / TYPICAL_BYTES).unwrap_or(usize::MAX);
+        let shards = usize::try_from(max_bytes / SMALLEST_SHARD_BYTES).unwrap_or(usize::MAX);
+        let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(items.clamp(64, 1 << 20))
+            .weight_capacity(max_bytes)
+            .shards(shards.clamp(1, cores * 4))
+            .build()
+            .map_err(|source| {
+                Error::new(ErrorKind::Config, "this L1 size can't be had")
+                    .with("bytes", max_bytes)
+                    .with_source(source)
+            })?;
+        let hasher = DefaultHashBuilder::default();
+        Ok(Self {
+            table: Cache::with_options(options, InBytes, hasher, CollectEvicted),
+            generations: Generations::new(),
+            clock,
+            observers,
+        })
+    }
+
+    /// What L1 knows of a key.
+    ///
+    /// # Errors
+    /// Kind `TypeMismatch` when the value is of another type than asked for.
+    #[inline]
+    pub(crate) fn get<V: Any + Send + Sync>(&self, space: u32, key: &str) -> Result<Resident<V>> {
+        let Some(slot) = self.table.get(&SlotRef { space, key }) else {
+            return Ok(Resident::Unknown);
+        };
+        let now = self.clock.coarse();
+        if slot.gone_at <= now {
+            return Ok(Resident::Unknown);
+        }
+        let Some(value) = slot.value else {
+            return Ok(Resident::Absent);
+        };
+        let value = value.downcast::<V>().map_err(|_| type_mismatch::<V>())?;
+        Ok(if slot.stale_at <= now {
+            Resident::Stale(value)
+        } else {
+            Resident::Fresh(value)
+        })
+    }
+
+    /// How long `get` will answer with a fresh value; `None`: it would not now.
+    pub(crate) fn fresh_for(&self, space: u32, key: &str) -> Option<Fresh> {
+        let slot = self.table.peek(&SlotRef { space, key })?;
+        let now = self.clock.coarse();
+        let end = slot.stale_at.min(slot.gone_at);
+        (slot.value.is_some() && end > now).then(|| Fresh {
+            left: (end != Moment::FAR_FUTURE).then(|| end.since(now)),
+        })
+    }
+
+    /// Whether there is no room for anything.
+    pub(crate) fn is_off(&self) -> bool {
+        self.table.capacity() == 0
+    }
+
+    /// The generation of a key, to be sampled before its value is asked for.
+    pub(crate) fn sample(&self, space: u32, key: &str) -> Generation {
+        self.generations.sample(space, key)
+    }
+
+    /// Whether the key was left alone since the sample was taken.
+    pub(crate) fn is_current(&self, sample: Generation) -> bool {
+        self.generations.is_current(sample)
+    }
+
+    /// Inserts what was read, unless the key was changed since the sample was taken.
+    pub(crate) fn insert(&self, space: u32, key: &str, slot: Slot, sample: Generation) {
+        let mut evicted = Vec::new();
+        {
+            let _guard = self.generations.lock(sample);
+            if self.generations.is_current(sample) {
+                let key = SlotRef { space, key }.to_owned();
+                self.table.insert_with_lifecycle(key, slot, &mut evicted);
+            }
+        }
+        self.tell_of_evictions(&evicted);
+    }
+
+    /// Takes note of an acknowledged change: earlier reads can't insert any more. The new
+    /// value goes in only if nobody else changed the key since the sample was taken.
+    pub(crate) fn supersede(&self, space: u32, key: &str, slot: Option<Slot>, sample: Generation) {
+        let mut evicted = Vec::new();
+        {
+            let _guard = self.generations.lock(sample);
+            let alone = self.generations.is_current(sample);
+            self.generations.bump(sample);
+            match slot {
+                Some(slot) if alone => {
+                    let key = SlotRef { space, key }.to_owned();
+                    self.table.insert_with_lifecycle(key, slot, &mut evicted);
+                }
+                _ => drop(self.table.remove(&SlotRef { space, key })),
+            }
+        }
+        self.tell_of_evictions(&evicted);
+    }
+
+    /// Drops a key: earlier reads can't insert it any more.
+    pub(crate) fn invalidate(&self, space: u32, key: &str) {
+        self.supersede(space, key, None, self.sample(space, key));
+    }
+
+    /// Drops all keys of a namespace that match.
+    pub(crate) fn invalidate_matching(&self, space: u32, pattern: &Glob) {
+        self.generations.bump_all();
+        self.table
+            .retain(|slot, _| slot.space != space || !pattern.matches(&slot.key));
+    }
+
+    /// Entries, bytes and the most bytes.
+    pub(crate) fn size(&self) -> (usize, u64, u64) {
+        (self.table.len(), self.table.weight(), self.table.capacity())
+    }
+
+    fn tell_of_evictions(&self, evicted: &[u64]) {
+        for &bytes in evicted {
+            self.observers.emit(&Event::Evicted { bytes });
+        }
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (entries, bytes, max_bytes) = self.size();
+        f.debug_struct("Memory")
+            .field("entries", &entries)
+            .field("bytes", &bytes)
+            .field("max_bytes", &max_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+fn type_mismatch<V>() -> Error {
+    Error::new(
+        ErrorKind::TypeMismatch,
+        "the value under this key is of another type; read a key always as one type, \
+         or give each type a namespace",
+    )
+    .with("asked for", std::any::type_name::<V>())
+}

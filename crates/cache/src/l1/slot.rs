@@ -1,0 +1,96 @@
+//! What L1 holds, and what it weighs.
+
+use std::any::Any;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use larder_cache_core::Moment;
+use quick_cache::{Equivalent, Lifecycle, Weighter};
+
+/// What an entry weighs beyond its key and its serialized bytes: the table's own fields,
+/// two pointers' worth of reference counts, and the slack of an allocator.
+const OVERHEAD_BYTES: u64 = 160;
+
+/// The key of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SlotKey {
+    pub(crate) space: u32,
+    pub(crate) key: Box<str>,
+}
+
+/// The same key, borrowed, so that a lookup allocates nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotRef<'a> {
+    pub(crate) space: u32,
+    pub(crate) key: &'a str,
+}
+
+impl Hash for SlotKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { space, key } = self;
+        SlotRef { space: *space, key }.hash(state);
+    }
+}
+
+impl Hash for SlotRef<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.space);
+        self.key.hash(state);
+    }
+}
+
+impl Equivalent<SlotKey> for SlotRef<'_> {
+    fn equivalent(&self, other: &SlotKey) -> bool {
+        self.space == other.space && *self.key == *other.key
+    }
+}
+
+impl SlotRef<'_> {
+    pub(crate) fn to_owned(self) -> SlotKey {
+        SlotKey {
+            space: self.space,
+            key: self.key.into(),
+        }
+    }
+}
+
+/// A decoded value, or the knowledge that there is none.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// `None`: a loader found that there is no value.
+    pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
+    /// From when on the value is stale.
+    pub(crate) stale_at: Moment,
+    /// From when on the slot says nothing.
+    pub(crate) gone_at: Moment,
+    /// The bytes of the serialized value.
+    pub(crate) value_bytes: u64,
+}
+
+impl Slot {
+    fn weight(&self, key: &SlotKey) -> u64 {
+        key.key.len() as u64 + self.value_bytes + OVERHEAD_BYTES
+    }
+}
+
+/// Weighs slots in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InBytes;
+
+impl Weighter<SlotKey, Slot> for InBytes {
+    fn weight(&self, key: &SlotKey, slot: &Slot) -> u64 {
+        slot.weight(key)
+    }
+}
+
+/// Collects the weights of evicted slots, to tell of them after the table's lock is free.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CollectEvicted;
+
+impl Lifecycle<SlotKey, Slot> for CollectEvicted {
+    type RequestState = Vec<u64>;
+
+    fn on_evict(&self, evicted: &mut Vec<u64>, key: SlotKey, slot: Slot) {
+        evicted.push(slot.weight(&key));
+    }
+}

@@ -1,0 +1,64 @@
+//! The typed two-tier cache: process memory before a backend, and loads that run once.
+//!
+//! A [`Cache`] is built over a [`Backend`](larder_cache_core::Backend) by a
+//! [`CacheBuilder`]; [`Cache::namespace`] gives the handle of a namespace, and
+//! [`NamespaceHandle::typed`] a [`TypedCache`], where the values are read, written and
+//! loaded:
+//!
+//! ```
+//! use std::{io, sync::Arc, time::Duration};
+//! use larder_cache::{CacheBuilder, Loaded};
+//! use larder_cache_core::Namespace;
+//! use larder_memory_backend::MemoryBackend;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cache = CacheBuilder::new()
+//!     .namespace(Namespace::new("users").ttl(Duration::from_secs(3600)))
+//!     .build(Arc::new(MemoryBackend::new(64 << 20)))?;
+//! let users = cache.namespace("users")?.typed::<String>();
+//!
+//! let ada = users.get_or_load("7", || async { Ok::<_, io::Error>("Ada".to_owned()) }).await?;
+//! assert_eq!(*ada, "Ada");
+//!
+//! let nobody = users
+//!     .load("8")
+//!     .tags(["active"])
+//!     .with(|| async { Ok::<_, io::Error>(Loaded::absent()) })
+//!     .await?;
+//! assert_eq!(nobody, None);
+//! # Ok(()) }
+//! ```
+//!
+//! # What this crate does not do
+//! It knows no Redis, no HTTP and no configuration files; the facade `larder` wires those.
+//! Between two processes it bounds how long L1 may be behind, and no more than that yet.
+
+mod builder;
+mod cache;
+mod handle;
+mod health;
+mod l1;
+mod lifetime;
+mod load;
+mod options;
+mod payload;
+mod pipeline;
+mod reading;
+mod scan;
+mod shared;
+mod stats;
+mod tasks;
+mod typed;
+mod value;
+mod writing;
+
+pub use self::builder::CacheBuilder;
+pub use self::cache::{Cache, ShutdownReport};
+pub use self::handle::{NamespaceHandle, Remaining};
+pub use self::health::{BackendHealth, Health, Status};
+pub use self::load::{LoadError, LoadRequest, Loaded};
+pub use self::options::{GetOptions, OnError, SetOptions};
+pub use self::pipeline::{Pipeline, PipelineReply};
+pub use self::stats::{L1Stats, NamespaceStats, Stats};
+pub use self::typed::TypedCache;
+pub use self::value::Value;

@@ -1,0 +1,332 @@
+//! Single-flight: of all callers that want the same key, one does the work.
+//!
+//! A flight is led by the first caller. While it only reads the backend it lives in that
+//! caller's task and is *uncommitted*: if the caller goes away, a follower takes over. Once
+//! it loads it is *committed* and lives in a task of its own, which nobody's going away
+//! ends. A batch has one loader for many keys and could not take a single key over, so it
+//! follows committed flights only and supersedes the others.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::LoadError;
+
+const SHARDS: usize = 64;
+
+/// What a flight brings: a value, the knowledge that there is none, or an error.
+pub(crate) type Outcome<V, E> = Result<Option<Arc<V>>, LoadError<E>>;
+
+/// The flights of a cache.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard>]>,
+    next_id: AtomicU64,
+}
+
+type Shard = HashMap<Place, Vec<Listed>>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    space: u32,
+    key: Box<str>,
+}
+
+/// A flight as the table lists it.
+#[derive(Debug)]
+struct Listed {
+    id: u64,
+    route: Route,
+    committed: bool,
+    /// A `watch::Receiver<Option<Outcome<V, E>>>` of the route's types.
+    outcome: Box<dyn Any + Send + Sync>,
+}
+
+/// Which flights a caller can join: the same types, and the same answer to whether there
+/// may be no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Route {
+    types: TypeId,
+    may_be_absent: bool,
+}
+
+/// Who wants to join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// One that could load the key itself.
+    Single,
+    /// One that could not, once its loader has run.
+    Batch,
+}
+
+/// A caller's part in a flight.
+pub(crate) enum Joined<V, E> {
+    Lead(Lead<V, E>),
+    Follow(Follower<V, E>),
+}
+
+/// The duty to bring an outcome. Dropped without one, the followers are let go.
+pub(crate) struct Lead<V, E> {
+    flights: Arc<Flights>,
+    place: Place,
+    route: Route,
+    id: u64,
+    outcome: watch::Sender<Option<Outcome<V, E>>>,
+}
+
+/// The right to an outcome.
+pub(crate) struct Follower<V, E> {
+    outcome: watch::Receiver<Option<Outcome<V, E>>>,
+}
+
+/// How waiting for a flight ended.
+pub(crate) enum Waited<V, E> {
+    Landed(Outcome<V, E>),
+    /// The leader went away.
+    Abandoned,
+    /// The waiting took too long.
+    TimedOut,
+}
+
+impl Flights {
+    pub(crate) fn new() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Joins the flight of a key, or leads a new one.
+    pub(crate) fn join<V, E>(
+        self: &Arc<Self>,
+        space: u32,
+        key: &str,
+        may_be_absent: bool,
+        caller: Caller,
+    ) -> Joined<V, E>
+    where
+        V: Send + Sync + 'static,
+        E: Send + Sync + 'static,
+    {
+        let place = Place {
+            space,
+            key: key.into(),
+        };
+        let route = Route {
+            types: TypeId::of::<(V, E)>(),
+            may_be_absent,
+        };
+        let mut shard = self.shard(&place);
+        let listed = shard.entry(place.clone()).or_default();
+        if let Some(at) = listed.iter().position(|flight| flight.route == route) {
+            let flight = &listed[at];
+            if (flight.committed || caller == Caller::Single)
+                && let Some(outcome) = flight.outcome()
+            {
+                return Joined::Follow(Follower { outcome });
+            }
+            listed.swap_remove(at);
+        }
+        let (sender, receiver) = watch::channel(None);
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        listed.push(Listed {
+            id,
+            route,
+            committed: caller == Caller::Batch,
+            outcome: Box::new(receiver),
+        });
+        drop(shard);
+        Joined::Lead(Lead {
+            flights: Arc::clone(self),
+            place,
+            route,
+            id,
+            outcome: sender,
+        })
+    }
+
+    /// Lets nobody join the flights of a key any more: what they bring is outdated.
+    pub(crate) fn detach(&self, space: u32, key: &str) {
+        let place = Place {
+            space,
+            key: key.into(),
+        };
+        self.shard(&place).remove(&place);
+    }
+
+    /// Lets nobody join the flights of the keys that match.
+    pub(crate) fn detach_matching(&self, matches: impl Fn(u32, &str) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|place, _| !matches(place.space, &place.key));
+        }
+    }
+
+    fn shard(&self, place: &Place) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one(place);
+        let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
+        self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove(&self, place: &Place, id: u64) {
+        let mut shard = self.shard(place);
+        if let Some(listed) = shard.get_mut(place) {
+            listed.retain(|flight| flight.id != id);
+            if listed.is_empty() {
+                shard.remove(place);
+            }
+        }
+    }
+}
+
+impl Listed {
+    fn outcome<V: 'static, E: 'static>(&self) -> Option<watch::Receiver<Option<Outcome<V, E>>>> {
+        self.outcome
+            .downcast_ref::<watch::Receiver<Option<Outcome<V, E>>>>()
+            .cloned()
+    }
+}
+
+impl<V: 'static, E: 'static> Lead<V, E> {
+    /// Announces that the load begins. If another flight of the key took this one's place,
+    /// that one is to be followed instead.
+    pub(crate) fn commit(&self) -> Result<(), Follower<V, E>> {
+        let mut shard = self.flights.shard(&self.place);
+        let listed = shard.get_mut(&self.place).into_iter().flatten();
+        for flight in listed.filter(|flight| flight.route == self.route) {
+            if flight.id == self.id {
+                flight.committed = true;
+            } else if let Some(outcome) = flight.outcome() {
+                return Err(Follower { outcome });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn follow(&self) -> Follower<V, E> {
+        Follower {
+            outcome: self.outcome.subscribe(),
+        }
+    }
+
+    /// Brings the outcome to all followers and ends the flight.
+    pub(crate) fn land(self, outcome: Outcome<V, E>) {
+        self.outcome.send_replace(Some(outcome));
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.place.key
+    }
+}
+
+impl<V, E> Drop for Lead<V, E> {
+    fn drop(&mut self) {
+        self.flights.remove(&self.place, self.id);
+    }
+}
+
+impl<V, E> Follower<V, E> {
+    /// Waits for the outcome.
+    ///
+    /// # Cancel safety
+    /// Dropping the wait leaves the flight alone.
+    pub(crate) async fn wait(mut self, until: Instant) -> Waited<V, E> {
+        match timeout_at(until, self.outcome.wait_for(Option::is_some)).await {
+            Err(_) => Waited::TimedOut,
+            Ok(Err(_)) => Waited::Abandoned,
+            Ok(Ok(outcome)) => match &*outcome {
+                Some(outcome) => Waited::Landed(outcome.clone()),
+                None => Waited::Abandoned,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    type Flight = Joined<u8, ()>;
+
+    fn lead(joined: Flight) -> Lead<u8, ()> {
+        match joined {
+            Joined::Lead(lead) => lead,
+            Joined::Follow(_) => panic!("expected to lead"),
+        }
+    }
+
+    fn follow(joined: Flight) -> Follower<u8, ()> {
+        match joined {
+            Joined::Follow(follower) => follower,
+            Joined::Lead(_) => panic!("expected to follow"),
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(5)
+    }
+
+    #[tokio::test]
+    async fn the_second_caller_follows_the_first() {
+        let flights = Arc::new(Flights::new());
+        let first = lead(flights.join(0, "a", true, Caller::Single));
+        let second = follow(flights.join(0, "a", true, Caller::Single));
+        lead(flights.join(1, "a", true, Caller::Single));
+        lead(flights.join(0, "a", false, Caller::Single));
+        first.land(Ok(Some(Arc::new(7))));
+        assert!(matches!(second.wait(soon()).await, Waited::Landed(Ok(Some(v))) if *v == 7));
+        lead(flights.join(0, "a", true, Caller::Single));
+    }
+
+    #[tokio::test]
+    async fn an_abandoned_flight_lets_its_followers_go() {
+        let flights = Arc::new(Flights::new());
+        let first = lead(flights.join(0, "a", true, Caller::Single));
+        let second = follow(flights.join(0, "a", true, Caller::Single));
+        drop(first);
+        assert!(matches!(second.wait(soon()).await, Waited::Abandoned));
+        assert!(
+            flights
+                .shards
+                .iter()
+                .all(|shard| shard.lock().unwrap().is_empty())
+        );
+    }
+
+    #[test]
+    fn a_detached_flight_is_not_joined() {
+        let flights = Arc::new(Flights::new());
+        let first = lead(flights.join(0, "a", true, Caller::Single));
+        flights.detach(0, "a");
+        let second = lead(flights.join(0, "a", true, Caller::Single));
+        assert!(
+            first.commit().is_err(),
+            "the later flight is the one to follow"
+        );
+        assert!(second.commit().is_ok());
+        drop(first);
+        follow(flights.join(0, "a", true, Caller::Single));
+    }
+
+    #[test]
+    fn a_batch_supersedes_what_it_could_not_take_over() {
+        let flights = Arc::new(Flights::new());
+        let single = lead(flights.join(0, "a", true, Caller::Single));
+        let _batch = lead(flights.join(0, "a", true, Caller::Batch));
+        assert!(single.commit().is_err());
+        let loading = lead(flights.join(0, "b", true, Caller::Single));
+        assert!(loading.commit().is_ok());
+        follow(flights.join(0, "b", true, Caller::Batch));
+    }
+}

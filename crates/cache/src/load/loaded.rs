@@ -1,0 +1,63 @@
+//! What a loader returns.
+
+use larder_cache_core::Ttl;
+
+/// What a loader found: a value or none, and how to store that.
+///
+/// A loader may return a plain value as well, which is stored on the terms of the call and
+/// the namespace.
+///
+/// ```
+/// use larder_cache::Loaded;
+/// use larder_cache_core::Ttl;
+///
+/// let found = Loaded::value("Ada".to_owned()).ttl(Ttl::Short).tags(["vip"]);
+/// let nothing: Loaded<String> = Loaded::absent();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Loaded<V> {
+    pub(crate) value: Option<V>,
+    pub(crate) ttl: Ttl,
+    pub(crate) tags: Vec<String>,
+}
+
+impl<V> Loaded<V> {
+    /// There is a value.
+    pub fn value(value: V) -> Self {
+        Self {
+            value: Some(value),
+            ttl: Ttl::Default,
+            tags: Vec::new(),
+        }
+    }
+
+    /// There is none. That is remembered for the namespace's `negative_ttl`.
+    #[must_use]
+    pub fn absent() -> Self {
+        Self {
+            value: None,
+            ttl: Ttl::Default,
+            tags: Vec::new(),
+        }
+    }
+
+    /// How long this stays fresh. Default: what the call says, else the namespace.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+
+    /// Tags to store with it, besides those of the call. Default: none.
+    #[must_use]
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl<V> From<V> for Loaded<V> {
+    fn from(value: V) -> Self {
+        Self::value(value)
+    }
+}

@@ -1,0 +1,21 @@
+//! Loads: from a miss to a value, once.
+
+mod batch;
+mod error;
+mod fill;
+mod flight;
+mod job;
+mod loaded;
+mod options;
+mod refresh;
+mod request;
+mod single;
+
+pub(crate) use self::batch::Batch;
+pub use self::error::LoadError;
+pub(crate) use self::flight::Flights;
+pub use self::loaded::Loaded;
+pub(crate) use self::options::LoadOptions;
+pub(crate) use self::refresh::Refreshing;
+pub use self::request::LoadRequest;
+pub(crate) use self::single::Single;

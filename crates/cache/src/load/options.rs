@@ -1,0 +1,61 @@
+//! The terms of a load.
+
+use std::time::Duration;
+
+use larder_cache_core::{Compression, Result, Tag, Ttl};
+
+use super::Loaded;
+use crate::shared::{Budget, Shared};
+use crate::writing::Terms;
+
+/// The terms of a load, as the caller gave them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LoadOptions {
+    pub(crate) ttl: Ttl,
+    pub(crate) tags: Vec<String>,
+    pub(crate) compression: Compression,
+    pub(crate) budget: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// The terms of a load, checked and complete.
+#[derive(Clone, Debug)]
+pub(crate) struct LoadTerms {
+    ttl: Ttl,
+    tags: Vec<Tag>,
+    compression: Compression,
+    pub(crate) budget: Budget,
+    pub(crate) timeout: Duration,
+}
+
+impl LoadOptions {
+    /// Refuses terms that could never be kept, before anything is loaded.
+    pub(crate) fn check(&self, shared: &Shared) -> Result<LoadTerms> {
+        self.ttl.resolve(&shared.ttl_classes)?;
+        Ok(LoadTerms {
+            ttl: self.ttl,
+            tags: Tag::list(&self.tags)?,
+            compression: self.compression,
+            budget: shared.budget(self.budget),
+            timeout: self.timeout.unwrap_or(shared.load_timeout),
+        })
+    }
+}
+
+impl LoadTerms {
+    /// How to store what was loaded: what the loader says goes before what the call says.
+    pub(crate) fn merged<V>(&self, loaded: &Loaded<V>, load_cost: Duration) -> Result<Terms> {
+        let given = self.tags.iter().map(Tag::as_str);
+        let found = loaded.tags.iter().map(String::as_str);
+        let ttl = match loaded.ttl {
+            Ttl::Default if loaded.value.is_some() => self.ttl,
+            other => other,
+        };
+        Ok(Terms {
+            ttl,
+            tags: Tag::list(given.chain(found))?,
+            compression: self.compression,
+            load_cost,
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! What all handles of one cache share.
+
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use larder_cache_core::{
+    Backend, Call, Clock, Encryption, Error, ErrorKind, Event, Key, Namespace, Observers, Random,
+    Result, Timestamp, TtlClasses,
+};
+use larder_keyspace::{Keyspace, Registered};
+use tokio::sync::Semaphore;
+
+use crate::l1::Memory;
+use crate::load::{Flights, Refreshing};
+use crate::payload::Compressor;
+use crate::stats::Counters;
+use crate::tasks::Tasks;
+
+/// What all handles of one cache share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) keyspace: Keyspace,
+    pub(crate) l1: Memory,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) refreshing: Arc<Refreshing>,
+    pub(crate) load_permits: Arc<Semaphore>,
+    pub(crate) compressor: Option<Compressor>,
+    pub(crate) ttl_classes: TtlClasses,
+    pub(crate) budget: Duration,
+    pub(crate) load_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) observers: Observers,
+    pub(crate) spaces: RwLock<Vec<Arc<SpaceState>>>,
+    pub(crate) tasks: Tasks,
+}
+
+/// A namespace in use, with its counters.
+#[derive(Debug)]
+pub(crate) struct SpaceState {
+    pub(crate) registered: Arc<Registered>,
+    pub(crate) counters: Counters,
+}
+
+/// What is left of a call's time budget.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    left: Duration,
+}
+
+impl Budget {
+    pub(crate) fn new(total: Duration) -> Self {
+        Self { left: total }
+    }
+}
+
+impl SpaceState {
+    pub(crate) fn id(&self) -> u32 {
+        self.registered.id()
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Namespace> {
+        self.registered.settings()
+    }
+}
+
+impl Shared {
+    /// Counts an event and tells the observers.
+    #[inline]
+    pub(crate) fn emit(&self, space: &SpaceState, event: &Event<'_>) {
+        space.counters.record(event);
+        self.observers.emit(event);
+    }
+
+    pub(crate) fn budget(&self, asked: Option<Duration>) -> Budget {
+        Budget::new(asked.unwrap_or(self.budget))
+    }
+
+    /// Calls the backend, on the time that is left.
+    pub(crate) async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        budget: &mut Budget,
+        run: impl FnOnce(Call) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        if budget.left.is_zero() {
+            return Err(out_of_budget(operation));
+        }
+        let began = self.clock.now();
+        let result = run(Call::within(budget.left)).await;
+        let elapsed = self.clock.now().since(began);
+        budget.left = budget.left.saturating_sub(elapsed);
+        self.observers.emit(&Event::BackendCall {
+            operation,
+            elapsed,
+            error: result.as_ref().err(),
+        });
+        result
+    }
+
+    /// The time of the server that holds a key.
+    pub(crate) async fn server_time(&self, key: &Key, budget: &Budget) -> Result<Timestamp> {
+        self.backend.now(key, Call::within(budget.left)).await
+    }
+
+    pub(crate) fn space(&self, registered: Arc<Registered>) -> Arc<SpaceState> {
+        let known = |spaces: &[Arc<SpaceState>]| {
+            let same = |space: &&Arc<SpaceState>| space.id() == registered.id();
+            spaces.iter().find(same).cloned()
+        };
+        let read = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(space) = known(&read) {
+            return space;
+        }
+        drop(read);
+        let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(space) = known(&spaces) {
+            return space;
+        }
+        let space = Arc::new(SpaceState {
+            registered,
+            counters: Counters::default(),
+        });
+        spaces.push(Arc::clone(&space));
+        space
+    }
+
+    /// Refuses to let values that should be encrypted leave the process readable.
+    pub(crate) fn check_encryption(&self, settings: &Namespace) -> Result<()> {
+        if settings.encryption == Encryption::Off || !self.backend.capabilities().shared {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this namespace is to be encrypted, which this version can't do yet, so its values \
+             would leave the process readable; keep it on the memory backend, or register it \
+             with Encryption::Off",
+        )
+        .with("namespace", format!("{:?}", settings.name)))
+    }
+}
+
+fn out_of_budget(operation: &'static str) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "the call's time budget was used up before the backend was asked",
+    )
+    .with("operation", operation)
+    .replay_safe()
+}

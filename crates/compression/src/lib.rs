@@ -1,0 +1,23 @@
+//! Compression codecs for the values of a Larder cache.
+//!
+//! [`Lz4`] is a [`Codec`](larder_cache_core::Codec) and works without a cache:
+//!
+//! ```
+//! use larder_cache_core::{Codec, KeyPrefix, Place};
+//! use larder_compression::Lz4;
+//!
+//! let key = KeyPrefix::new("app")?.value("user", "profile:123")?;
+//! let place = Place { namespace: "users", key: &key };
+//! let packed = Lz4.encode(&[7; 4096], &place)?;
+//! assert!(packed.len() < 100);
+//! assert_eq!(Lz4.decode(&packed, 4096, &place)?, vec![7; 4096]);
+//! # Ok::<(), larder_cache_core::Error>(())
+//! ```
+//!
+//! # What this crate does not do
+//! It does not decide what is worth compressing: the cache does, and stores a value plain
+//! where compression would not make it smaller.
+
+mod lz4;
+
+pub use self::lz4::Lz4;

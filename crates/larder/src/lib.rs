@@ -1,0 +1,72 @@
+//! Larder: the cache layer that a Rust service puts between itself and its database.
+//!
+//! Typed, in two tiers: process memory (L1) before a backend (L2) that is Redis, Valkey, or
+//! embedded in the process. One dependency, one builder, and `get_or_load`:
+//!
+//! ```
+//! # #[cfg(feature = "memory")]
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::{io, sync::Arc, time::Duration};
+//! use larder::Namespace;
+//!
+//! let cache = larder::builder()
+//!     .memory()                                // or .redis("redis://127.0.0.1")
+//!     .namespace(Namespace::new("users").ttl(Duration::from_secs(3600)))
+//!     .build()
+//!     .await?;
+//! let users = cache.namespace("users")?.typed::<String>();
+//!
+//! let ada: Arc<String> = users
+//!     .get_or_load("profile:7", || async { Ok::<_, io::Error>("Ada".to_owned()) })
+//!     .await?;
+//! assert_eq!(*ada, "Ada");
+//! # Ok(()) }
+//! # #[cfg(not(feature = "memory"))] fn main() {}
+//! ```
+//!
+//! Of many callers that want the same key one loads it; a backend that is down costs a call
+//! its budget at most and then the loader answers; bytes in the backend that are not ours
+//! are a miss. The guides are in `docs/`, beginning with `docs/getting-started.md`.
+//!
+//! # Features
+//! - `memory` (default): the embedded backend.
+//! - `redis` (default): Redis 6.2 or later, and Valkey.
+//! - `compression`: LZ4 for values above a threshold.
+//!
+//! # What this crate does not do
+//! It has no logic of its own: it reads a [`Config`], wires the crates below, and re-exports
+//! what a service needs. Those who need one part take its crate.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod builder;
+pub mod config;
+mod connect;
+
+pub use larder_cache::{
+    BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded,
+    NamespaceHandle, NamespaceStats, OnError, Pipeline, PipelineReply, Remaining, SetOptions,
+    ShutdownReport, Stats, Status, TypedCache, Value,
+};
+pub use larder_cache_core::{
+    Backend, Cacheable, Clock, Codec, Compression, Encryption, Error, ErrorKind, Event, Format, L1,
+    LoadOutcome, LogNotifier, MissReason, Namespace, Notice, Notifier, Observer, Random,
+    RefusalReason, Result, Severity, Space, SystemClock, Tag, Tier, Ttl, TtlClasses, Unreadable,
+};
+#[cfg(feature = "memory")]
+pub use larder_memory_backend::MemoryBackend;
+#[cfg(feature = "redis")]
+pub use larder_redis_backend::{AtStart, RedisBackend, RedisConfig};
+
+pub use self::builder::{Builder, builder};
+pub use self::config::Config;
+
+/// The guides, compiled as they stand.
+#[cfg(all(doctest, feature = "memory", feature = "redis"))]
+mod guides {
+    #[doc = include_str!("../../../docs/getting-started.md")]
+    struct GettingStarted;
+
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+}

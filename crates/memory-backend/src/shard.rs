@@ -1,0 +1,237 @@
+//! A share of the keys, guarded by one lock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use foldhash::fast::RandomState;
+use larder_cache_core::{Condition, Moment};
+
+use crate::record::{Record, StoredKey};
+use crate::sieve::{Place, Sieve};
+use crate::usage::Usage;
+
+/// How many expired records a write removes. It adds one at most, so that two make the
+/// expired ones fewer.
+const REAPED_PER_WRITE: usize = 2;
+
+/// Records in four orders, each holding exactly what is stored: by hash for reads, by key
+/// for scans, by deadline for expiry, by arrival for eviction.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    index: HashMap<StoredKey, Place, RandomState>,
+    sorted: BTreeMap<StoredKey, Place>,
+    deadlines: BTreeSet<(Moment, Place)>,
+    records: Sieve<Record>,
+    usage: Arc<Usage>,
+}
+
+impl Shard {
+    pub(crate) fn new(usage: Arc<Usage>) -> Self {
+        Self {
+            index: HashMap::default(),
+            sorted: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            records: Sieve::new(),
+            usage,
+        }
+    }
+
+    /// The record under a key, unless it has expired.
+    pub(crate) fn peek(&self, key: &str, now: Moment) -> Option<&Record> {
+        self.live(key, now).map(|(_, record)| record)
+    }
+
+    /// The value under a key, for a reader: it counts as a hit.
+    pub(crate) fn read(&self, key: &str, now: Moment) -> Option<Bytes> {
+        let (place, record) = self.live(key, now)?;
+        self.records.hit(place);
+        Some(record.value.clone())
+    }
+
+    /// Stores a record where the condition holds, and says where.
+    pub(crate) fn set(
+        &mut self,
+        record: Record,
+        condition: Condition,
+        now: Moment,
+    ) -> Option<Place> {
+        let held = self.live(record.key.as_str(), now).map(|(place, _)| place);
+        match (condition, held) {
+            (Condition::IfAbsent, Some(_)) | (Condition::IfPresent, None) => None,
+            (_, Some(place)) => Some(self.replace(place, record)),
+            (_, None) => {
+                // An expired one must not hand on its place or its hits.
+                self.remove(record.key.as_str(), now);
+                Some(self.insert(record))
+            }
+        }
+    }
+
+    /// Removes what stands under a key, and says whether it was still alive.
+    pub(crate) fn remove(&mut self, key: &str, now: Moment) -> bool {
+        let place = self.index.get(key).copied();
+        let removed = place.and_then(|place| self.remove_at(place));
+        removed.is_some_and(|record| !record.is_expired(now))
+    }
+
+    /// Moves the expiry of an entry, in its header and here; `false` where there is none.
+    pub(crate) fn expire(
+        &mut self,
+        key: &str,
+        soft_and_hard: [u8; 16],
+        deadline: Moment,
+        now: Moment,
+    ) -> bool {
+        let held = self.live(key, now).map(|(place, _)| place);
+        let Some((place, record)) = held.and_then(|at| Some((at, self.records.get_mut(at)?)))
+        else {
+            return false;
+        };
+        if !record.patch_header(soft_and_hard) {
+            return false;
+        }
+        let before = std::mem::replace(&mut record.deadline, deadline);
+        self.move_deadline(place, before, deadline);
+        true
+    }
+
+    /// Removes some of the records that have expired.
+    pub(crate) fn reap(&mut self, now: Moment) {
+        for _ in 0..REAPED_PER_WRITE {
+            if !self.reap_one(now) {
+                return;
+            }
+        }
+    }
+
+    /// Removes a record that has expired, if there is one.
+    pub(crate) fn reap_one(&mut self, now: Moment) -> bool {
+        let expired = self.deadlines.first().filter(|(at, _)| *at <= now);
+        expired
+            .copied()
+            .is_some_and(|(_, place)| self.remove_at(place).is_some())
+    }
+
+    /// Removes the record that eviction comes to, if it comes to one in a few steps.
+    pub(crate) fn evict(&mut self, spared: Option<Place>) -> bool {
+        let found = self.records.search(spared);
+        self.evict_at(found)
+    }
+
+    /// Removes some record, if there is any but the spared one.
+    pub(crate) fn evict_any(&mut self, spared: Option<Place>) -> bool {
+        let found = self.records.search_all(spared);
+        self.evict_at(found)
+    }
+
+    /// The next keys in order behind one, of those that begin so, expired or not.
+    pub(crate) fn keys_behind(
+        &self,
+        behind: &str,
+        start: &str,
+        limit: usize,
+    ) -> Vec<(StoredKey, Moment)> {
+        let from = if behind < start {
+            Bound::Included(start)
+        } else {
+            Bound::Excluded(behind)
+        };
+        self.sorted
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.as_str().starts_with(start))
+            .filter_map(|(key, place)| Some((key.clone(), self.records.get(*place)?.deadline)))
+            .take(limit)
+            .collect()
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&mut self) {
+        let counted = self
+            .records
+            .iter()
+            .map(|(_, record)| record.counted_bytes());
+        self.usage.release(counted.sum());
+        *self = Self::new(Arc::clone(&self.usage));
+    }
+
+    fn live(&self, key: &str, now: Moment) -> Option<(Place, &Record)> {
+        let place = *self.index.get(key)?;
+        let record = self.records.get(place)?;
+        (!record.is_expired(now)).then_some((place, record))
+    }
+
+    fn insert(&mut self, record: Record) -> Place {
+        self.usage.take(record.counted_bytes());
+        let (key, deadline) = (record.key.clone(), record.deadline);
+        let place = self.records.push(record);
+        self.index.insert(key.clone(), place);
+        self.sorted.insert(key, place);
+        self.move_deadline(place, Moment::FAR_FUTURE, deadline);
+        place
+    }
+
+    /// Puts a record in the place of another under the same key. That is no hit: a cache
+    /// that stores a placeholder, then the value, has not read it yet.
+    fn replace(&mut self, place: Place, record: Record) -> Place {
+        if let Some(held) = self.records.get_mut(place) {
+            self.usage.take(record.counted_bytes());
+            self.usage.release(held.counted_bytes());
+            let (before, deadline) = (held.deadline, record.deadline);
+            *held = record;
+            self.move_deadline(place, before, deadline);
+        }
+        place
+    }
+
+    fn remove_at(&mut self, place: Place) -> Option<Record> {
+        let record = self.records.remove(place)?;
+        self.usage.release(record.counted_bytes());
+        self.index.remove(record.key.as_str());
+        self.sorted.remove(record.key.as_str());
+        self.deadlines.remove(&(record.deadline, place));
+        if self.records.is_sparse() {
+            self.compact();
+        }
+        Some(record)
+    }
+
+    fn evict_at(&mut self, found: Option<Place>) -> bool {
+        let evicted = found.is_some_and(|place| self.remove_at(place).is_some());
+        if evicted {
+            self.usage.count_eviction();
+        }
+        evicted
+    }
+
+    fn move_deadline(&mut self, place: Place, from: Moment, to: Moment) {
+        if from == to {
+            return;
+        }
+        if from != Moment::FAR_FUTURE {
+            self.deadlines.remove(&(from, place));
+        }
+        if to != Moment::FAR_FUTURE {
+            self.deadlines.insert((to, place));
+        }
+    }
+
+    /// Gives back the tables' free places, and moves every record to a new one.
+    fn compact(&mut self) {
+        self.records.compact();
+        self.index = HashMap::with_capacity_and_hasher(self.records.len(), RandomState::default());
+        self.deadlines.clear();
+        for (place, record) in self.records.iter() {
+            self.index.insert(record.key.clone(), place);
+            if record.deadline != Moment::FAR_FUTURE {
+                self.deadlines.insert((record.deadline, place));
+            }
+        }
+        for (key, place) in &mut self.sorted {
+            if let Some(moved) = self.index.get(key) {
+                *place = *moved;
+            }
+        }
+    }
+}

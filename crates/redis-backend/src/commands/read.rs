@@ -1,0 +1,88 @@
+//! Reading values.
+
+use bytes::Bytes;
+use larder_cache_core::{ErrorKind, Head, Key, Result};
+use redis::{Pipeline, Value};
+
+use super::{BATCH, command, command_for_all, reply};
+use crate::error::unexpected_reply;
+use crate::lane::Link;
+
+pub(crate) async fn get(link: &Link, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
+    if let [key] = keys {
+        let found = link.ask(&command("GET", key)).await?;
+        return Ok(vec![reply::value(found)?]);
+    }
+    let mut values = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(BATCH) {
+        let found = link.ask(&command_for_all("MGET", keys)).await?;
+        let found = reply::parts(found)?;
+        if found.len() != keys.len() {
+            return Err(unexpected_reply("as many values as keys"));
+        }
+        for value in found {
+            values.push(reply::value(value)?);
+        }
+    }
+    Ok(values)
+}
+
+pub(crate) async fn head(link: &Link, keys: &[Key], bytes: usize) -> Result<Vec<Option<Head>>> {
+    let mut heads = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(BATCH) {
+        let mut questions = Pipeline::with_capacity(keys.len() * QUESTIONS);
+        for key in keys {
+            ask_for_head(&mut questions, key, bytes);
+        }
+        let mut replies = link.ask_all(&questions).await?.into_iter();
+        for _ in keys {
+            heads.push(one_head(replies.by_ref().take(QUESTIONS), bytes)?);
+        }
+    }
+    Ok(heads)
+}
+
+const QUESTIONS: usize = 5;
+
+/// In a transaction per key, so that the length and the time to live are those of the
+/// value whose beginning is read.
+fn ask_for_head(questions: &mut Pipeline, key: &Key, bytes: usize) {
+    let last = i64::try_from(bytes.max(1) - 1).unwrap_or(i64::MAX);
+    questions.cmd("MULTI");
+    questions
+        .add_command(command("GETRANGE", key))
+        .arg(0)
+        .arg(last);
+    questions.add_command(command("STRLEN", key));
+    questions.add_command(command("PTTL", key));
+    questions.cmd("EXEC");
+}
+
+fn one_head(
+    replies: impl Iterator<Item = Result<Value>>,
+    wanted_bytes: usize,
+) -> Result<Option<Head>> {
+    let replies: Vec<Value> = replies.collect::<Result<_>>()?;
+    let executed = replies.into_iter().next_back();
+    let executed = reply::parts(executed.unwrap_or(Value::Nil))?;
+    let Ok([beginning, length, expiry]) = <[Value; 3]>::try_from(executed) else {
+        return Err(unexpected_reply("three answers"));
+    };
+    if let Value::ServerError(refused) = &beginning {
+        let refused = crate::error::refused(refused);
+        return match refused.kind() {
+            ErrorKind::WrongType => Ok(None),
+            _ => Err(refused),
+        };
+    }
+    let Some(expiry) = reply::expiry(&expiry)? else {
+        return Ok(None);
+    };
+    let mut bytes = reply::value(beginning)?.unwrap_or_default();
+    bytes.truncate(wanted_bytes);
+    Ok(Some(Head {
+        bytes,
+        total_bytes: usize::try_from(reply::count(&length)?).unwrap_or(usize::MAX),
+        expiry,
+    }))
+}

@@ -1,0 +1,52 @@
+//! Different operations in one round trip.
+
+use larder_cache_core::{Operation, Reply, Result};
+use redis::{Pipeline, Value};
+
+use super::expire::{Naming, expire_command, moved_or_not};
+use super::write::set_command;
+use super::{command, reply};
+use crate::error::unexpected_reply;
+use crate::lane::Link;
+
+pub(crate) async fn pipeline(link: &Link, operations: &[Operation]) -> Result<Vec<Result<Reply>>> {
+    let mut commands = Pipeline::with_capacity(operations.len());
+    // A script by its text first: one that the server doesn't know can't be sent again
+    // without losing its place in the order.
+    let mut naming = Naming::Text;
+    for operation in operations {
+        commands.add_command(match operation {
+            Operation::Get(key) => command("GET", key),
+            Operation::Set(write) => set_command(write),
+            Operation::Delete(key) => command("UNLINK", key),
+            Operation::Expire(key, lifetime) => {
+                let naming = std::mem::replace(&mut naming, Naming::Digest);
+                expire_command(naming, key, *lifetime)
+            }
+            _ => return Err(unknown_operation()),
+        });
+    }
+    let replies = link.ask_all(&commands).await?.into_iter();
+    Ok(operations
+        .iter()
+        .zip(replies)
+        .map(|(operation, reply)| read(operation, reply?))
+        .collect())
+}
+
+fn read(operation: &Operation, reply: Value) -> Result<Reply> {
+    match operation {
+        Operation::Get(_) => reply::value(reply).map(Reply::Value),
+        Operation::Set(_) => reply::stored(&reply).map(Reply::Done),
+        Operation::Delete(_) => Ok(Reply::Done(reply::count(&reply)? > 0)),
+        Operation::Expire(..) => moved_or_not(&reply).map(Reply::Done),
+        _ => Err(unexpected_reply("the reply to a known operation")),
+    }
+}
+
+fn unknown_operation() -> larder_cache_core::Error {
+    larder_cache_core::Error::new(
+        larder_cache_core::ErrorKind::Unsupported,
+        "the Redis backend does not know this operation: use one version of all Larder crates",
+    )
+}

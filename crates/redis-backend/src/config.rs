@@ -1,0 +1,216 @@
+//! The settings of the backend.
+
+use std::fmt;
+use std::time::Duration;
+
+use larder_cache_core::{Error, ErrorKind, Result};
+
+use crate::address::{Endpoint, masked};
+
+/// The settings of a [`RedisBackend`](crate::RedisBackend).
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_redis_backend::{AtStart, RedisConfig};
+///
+/// let config = RedisConfig::new("redis://app:s3cret@cache.internal:6379/2")
+///     .connect_timeout(Duration::from_millis(500))
+///     .at_start(AtStart::Required);
+/// config.validate()?;
+/// assert_eq!(config.masked_url(), "redis://app:***@cache.internal:6379/2");
+/// assert!(!format!("{config:?}").contains("s3cret"));
+/// # Ok::<(), larder_cache_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RedisConfig {
+    /// Where the server is: `redis://[[user]:password@]host[:port][/database]`, or
+    /// `redis+unix:///path[?db=..&user=..&pass=..]` for a socket on this host.
+    pub url: String,
+    /// The password, instead of the one in the URL. Default: the URL's.
+    pub password: Option<String>,
+    /// How long the server may take to let itself be connected to, and to answer a
+    /// heartbeat. Default: 1 second.
+    pub connect_timeout: Duration,
+    /// How often an idle server is asked for its time, which shows that it is still there
+    /// and keeps [`now`](larder_cache_core::Backend::now) exact. Default: 30 seconds.
+    pub heartbeat: Duration,
+    /// How often connecting is tried again before the start fails or goes on without a
+    /// connection, as [`at_start`](RedisConfig::at_start) says. Once started, the backend
+    /// tries for ever. Default: 3.
+    pub max_retries: u32,
+    /// The longest pause between two attempts to connect. Pauses begin at a sixteenth of
+    /// it and double; each is shortened at random, by half at most. Default: 1 second.
+    pub retry_delay: Duration,
+    /// Whether there must be a connection at the start. Default: [`AtStart::MayBeDown`].
+    pub at_start: AtStart,
+    /// The most keys that one page of a scan asks the server to look at, whatever the
+    /// caller wishes: the server does nothing else meanwhile. Default: 1,000.
+    pub scan_page_limit: usize,
+}
+
+/// Whether a server must be there when the backend starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AtStart {
+    /// A server that can't be reached is an error.
+    Required,
+    /// The backend starts without a connection and goes on trying. What waiting doesn't
+    /// mend is an error still: a wrong password, a replica, something that is no Redis.
+    #[default]
+    MayBeDown,
+}
+
+impl RedisConfig {
+    /// The settings for a server, all others being defaults.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            password: None,
+            connect_timeout: Duration::from_secs(1),
+            heartbeat: Duration::from_secs(30),
+            max_retries: 3,
+            retry_delay: Duration::from_secs(1),
+            at_start: AtStart::default(),
+            scan_page_limit: 1000,
+        }
+    }
+
+    /// Sets [`password`](RedisConfig::password).
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// Sets [`connect_timeout`](RedisConfig::connect_timeout).
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets [`heartbeat`](RedisConfig::heartbeat).
+    #[must_use]
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self
+    }
+
+    /// Sets [`max_retries`](RedisConfig::max_retries).
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = retries;
+        self
+    }
+
+    /// Sets [`retry_delay`](RedisConfig::retry_delay).
+    #[must_use]
+    pub fn retry_delay(mut self, longest: Duration) -> Self {
+        self.retry_delay = longest;
+        self
+    }
+
+    /// Sets [`at_start`](RedisConfig::at_start).
+    #[must_use]
+    pub fn at_start(mut self, at_start: AtStart) -> Self {
+        self.at_start = at_start;
+        self
+    }
+
+    /// Sets [`scan_page_limit`](RedisConfig::scan_page_limit).
+    #[must_use]
+    pub fn scan_page_limit(mut self, keys: usize) -> Self {
+        self.scan_page_limit = keys;
+        self
+    }
+
+    /// The URL as it may be shown: without the password.
+    #[must_use]
+    pub fn masked_url(&self) -> String {
+        masked(&self.url)
+    }
+
+    /// Refuses settings that can't work. Asks no server.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], saying what was found and what is allowed.
+    pub fn validate(&self) -> Result<()> {
+        self.endpoint()?;
+        check_duration("connect_timeout", self.connect_timeout)?;
+        check_duration("heartbeat", self.heartbeat)?;
+        check_duration("retry_delay", self.retry_delay)?;
+        if self.scan_page_limit == 0 {
+            let message = "scan_page_limit must be at least 1 key";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
+        Endpoint::parse(&self.url, self.password.as_deref())
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisConfig")
+            .field("url", &self.masked_url())
+            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("connect_timeout", &self.connect_timeout)
+            .field("heartbeat", &self.heartbeat)
+            .field("max_retries", &self.max_retries)
+            .field("retry_delay", &self.retry_delay)
+            .field("at_start", &self.at_start)
+            .field("scan_page_limit", &self.scan_page_limit)
+            .finish()
+    }
+}
+
+fn check_duration(name: &str, found: Duration) -> Result<()> {
+    let allowed = Duration::from_millis(1)..=Duration::from_secs(3600);
+    if allowed.contains(&found) {
+        return Ok(());
+    }
+    let message = format!("{name} must be 1 millisecond to 1 hour");
+    Err(Error::new(ErrorKind::Config, message).with("found", format!("{found:?}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(config: &RedisConfig, expected: &str) {
+        let error = config.validate().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(
+            error.to_string().contains(expected),
+            "{error} lacks {expected}"
+        );
+    }
+
+    #[test]
+    fn refuses_settings_that_cannot_work() {
+        let config = || RedisConfig::new("redis://localhost");
+        let day = Duration::from_secs(86_400);
+        check(&config().connect_timeout(Duration::ZERO), "connect_timeout");
+        check(&config().heartbeat(day), "heartbeat must be");
+        check(&config().heartbeat(day), "found: 86400s");
+        check(&config().retry_delay(Duration::ZERO), "retry_delay");
+        check(&config().scan_page_limit(0), "scan_page_limit");
+        check(&config().password(""), "password is empty");
+        check(&RedisConfig::new("localhost"), "redis://");
+        config().validate().unwrap();
+    }
+
+    #[test]
+    fn debug_output_has_no_password() {
+        let config = RedisConfig::new("redis://u:s3cret@h").password("0verride");
+        let shown = format!("{config:?}");
+        assert!(shown.contains("redis://u:***@h"), "{shown}");
+        assert!(
+            !shown.contains("s3cret") && !shown.contains("0verride"),
+            "{shown}"
+        );
+    }
+}

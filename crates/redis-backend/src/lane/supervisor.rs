@@ -1,0 +1,163 @@
+//! Keeps a lane connected.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_cache_core::{Error, ErrorKind, Result};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+
+use super::backoff::Backoff;
+use super::dial::{Dialer, Live, Refusal};
+use super::handshake;
+use super::link::Link;
+use super::state::{Shared, State};
+use crate::config::AtStart;
+
+/// Connects, watches the connection, connects again. Its lane is closed when it is
+/// dropped, however that comes about.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) dialer: Dialer,
+    pub(super) backoff: Backoff,
+    pub(super) heartbeat: Duration,
+}
+
+/// How a connection was lost.
+enum Loss {
+    /// It ended, or the server must be looked at anew: another may well do.
+    Broken(Error),
+    /// The server answers nothing.
+    Silent(Error),
+}
+
+impl Supervisor {
+    /// Makes the first connection, or none where there may be none yet.
+    pub(super) async fn start(
+        &mut self,
+        at_start: AtStart,
+        max_retries: u32,
+    ) -> Result<Option<Live>> {
+        let mut retries = 0;
+        loop {
+            match self.connect().await {
+                Ok(live) => return Ok(Some(live)),
+                Err(Refusal::Lasting(error)) => return Err(error),
+                Err(Refusal::Passing(_)) if retries < max_retries => retries += 1,
+                Err(Refusal::Passing(error)) if at_start == AtStart::Required => return Err(error),
+                Err(Refusal::Passing(error)) => {
+                    let node = &self.shared.node;
+                    tracing::warn!(%node, %error, "starting without Redis, will go on trying");
+                    self.shared.down(error);
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Runs until it is dropped.
+    pub(super) async fn run(mut self, mut first: Option<Live>) {
+        loop {
+            let mut live = match first.take() {
+                Some(live) => live,
+                None => self.reconnect().await,
+            };
+            let began = Instant::now();
+            let loss = self.watch(&mut live).await;
+            self.backoff.lost_after(began.elapsed());
+            self.lose(loss);
+        }
+    }
+
+    async fn reconnect(&mut self) -> Live {
+        loop {
+            match self.connect().await {
+                Ok(live) => return live,
+                Err(Refusal::Passing(error) | Refusal::Lasting(error)) => self.shared.down(error),
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<Live, Refusal> {
+        sleep(self.backoff.pause()).await;
+        match self.dialer.dial(self.shared.next_incarnation()).await {
+            Ok(live) => {
+                self.shared.time.replace(live.sample);
+                self.shared.up(Arc::clone(&live.link));
+                Ok(live)
+            }
+            Err(refusal) => {
+                self.backoff.failed();
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn watch(&self, live: &mut Live) -> Loss {
+        let link = Arc::clone(&live.link);
+        let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = live.driver.ended() => return Loss::Broken(ended(&link)),
+                () = link.alarmed() => {}
+                _ = heartbeat.tick() => {}
+            }
+            if let Some(why) = link.dismissed() {
+                return Loss::Broken(why.clone());
+            }
+            if let Err(loss) = self.ask_for_life(&link).await {
+                return loss;
+            }
+        }
+    }
+
+    /// Any answer is a sign of life, also a refusal.
+    async fn ask_for_life(&self, link: &Link) -> Result<(), Loss> {
+        let shared = &self.shared;
+        let question = handshake::server_time(link, &*shared.clock);
+        match timeout(self.dialer.timeout, question).await {
+            Ok(Ok(sample)) => shared.time.refine(sample),
+            Ok(Err(error)) if error.kind() == ErrorKind::Connection => {
+                return Err(Loss::Broken(error));
+            }
+            Ok(Err(_)) => {}
+            Err(_) => return Err(Loss::Silent(self.silent())),
+        }
+        Ok(())
+    }
+
+    /// A server that has just gone silent would let callers wait for a new connection in
+    /// vain; one that has ended the connection may have done so for a reason of its own.
+    fn lose(&self, loss: Loss) {
+        match loss {
+            Loss::Broken(why) if self.backoff.is_fresh() => {
+                self.shared.lost(&why, State::Connecting);
+            }
+            Loss::Broken(why) | Loss::Silent(why) => {
+                let down = State::Down(why.clone().replay_safe());
+                self.shared.lost(&why, down);
+            }
+        }
+    }
+
+    fn silent(&self) -> Error {
+        let message = "the server does not answer any more";
+        Error::new(ErrorKind::Connection, message)
+            .with("timeout", format!("{:?}", self.dialer.timeout))
+            .with("node", &self.shared.node)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+fn ended(link: &Link) -> Error {
+    link.dismissed().cloned().unwrap_or_else(|| {
+        let message = "the connection ended";
+        Error::new(ErrorKind::Connection, message)
+    })
+}

@@ -1,0 +1,187 @@
+//! Moving the expiry of stored entries.
+
+use std::time::Duration;
+
+use larder_cache_core::{
+    Bytes, Entry, Expiry, Freshness, Header, Key, Kind, Lease, Lifetime, Timestamp,
+};
+
+use super::subject::{Subject, assert_ends_in, write_for};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Two clocks' worth of "exact to a few milliseconds".
+const NEAR: Duration = Duration::from_millis(20);
+
+/// Soft and hard expiry move in the header, by the server's time, and in the store.
+pub async fn expire_moves_header_and_store(subject: &Subject) {
+    let key = subject.key("entry");
+    let began = subject.now();
+    store(subject, &key, &entry("body"), 2 * HOUR).await;
+    let keys = std::slice::from_ref(&key);
+    let before = server_time(subject, &key).await;
+    let moved = subject.expire(keys, lifetime(Some(MINUTE), Some(HOUR)));
+    assert_eq!(moved.await, [true]);
+    let after = server_time(subject, &key).await;
+    let freshness = read(subject, &key).await.header.freshness;
+    assert_between(freshness.soft, before.after(MINUTE), after.after(MINUTE));
+    assert_between(freshness.hard, before.after(HOUR), after.after(HOUR));
+    let found = subject.ttl(&key).await;
+    assert_ends_in(found, HOUR, subject.now().since(began));
+}
+
+/// Without a hard end the entry stays; without a soft one it is never stale.
+pub async fn expire_without_hard_end_persists(subject: &Subject) {
+    let key = subject.key("entry");
+    store(subject, &key, &entry("body"), HOUR).await;
+    let keys = std::slice::from_ref(&key);
+    assert_eq!(subject.expire(keys, Lifetime::default()).await, [true]);
+    assert_eq!(subject.ttl(&key).await, Some(Expiry::Never));
+    let freshness = read(subject, &key).await.header.freshness;
+    assert_eq!((freshness.soft, freshness.hard), (None, None));
+    let moved = subject.expire(keys, lifetime(Some(MINUTE), None)).await;
+    assert_eq!(moved, [true]);
+    assert_eq!(subject.ttl(&key).await, Some(Expiry::Never));
+    let freshness = read(subject, &key).await.header.freshness;
+    assert!(freshness.soft.is_some() && freshness.hard.is_none());
+}
+
+/// Nothing but the two times changes.
+pub async fn expire_keeps_lease_and_body(subject: &Subject) {
+    let key = subject.key("entry");
+    let mut stored = entry("a body that stays");
+    stored.header.schema = 7;
+    stored.header.freshness.lease = Some(Lease {
+        token: 0x0123_4567_89AB_CDEF,
+        until: Timestamp::from_millis(1_700_000_000_001),
+    });
+    subject.put(&key, stored.encode()).await;
+    let moved = subject.expire(std::slice::from_ref(&key), lifetime(None, Some(HOUR)));
+    assert_eq!(moved.await, [true]);
+    let mut found = read(subject, &key).await;
+    assert!(found.header.freshness.hard.is_some());
+    found.header.freshness.hard = None;
+    assert_eq!(found, stored);
+}
+
+/// An end that was moved near comes; one that was moved away does not.
+pub async fn expire_is_followed_by_the_end(subject: &Subject) {
+    let (near, far) = (subject.key("near"), subject.key("far"));
+    let brief = Duration::from_millis(40);
+    store(subject, &near, &entry("x"), HOUR).await;
+    store(subject, &far, &entry("x"), Duration::from_secs(5)).await;
+    let soon = lifetime(None, Some(brief));
+    let moved = subject.expire(&[near.clone(), far.clone()], soon).await;
+    assert_eq!(moved, [true, true]);
+    let later = lifetime(None, Some(HOUR));
+    let moved = subject.expire(std::slice::from_ref(&far), later).await;
+    assert_eq!(moved, [true]);
+    subject
+        .eventually("expiry", async || subject.get(&near).await.is_none())
+        .await;
+    assert!(subject.get(&far).await.is_some());
+}
+
+/// What is not there, or no longer, can't be moved and does not come to be.
+pub async fn expire_of_missing_keys(subject: &Subject) {
+    let keys = subject.keys(&["missing", "expired"]);
+    store(subject, &keys[1], &entry("x"), Duration::from_millis(20)).await;
+    subject
+        .eventually("expiry", async || subject.get(&keys[1]).await.is_none())
+        .await;
+    let moved = subject.expire(&keys, lifetime(Some(MINUTE), Some(HOUR)));
+    assert_eq!(moved.await, [false, false]);
+    assert_eq!(subject.exists(&keys).await, [false, false]);
+}
+
+/// Bytes that are no entry of this version keep their bytes and their end.
+pub async fn expire_leaves_foreign_bytes_alone(subject: &Subject) {
+    let mut later_version = entry("x").encode().to_vec();
+    later_version[3] += 1;
+    let cut_off = entry("x").encode().slice(..19);
+    let foreign = [
+        Bytes::new(),
+        Bytes::from_static(b"{\"json\":1}"),
+        Bytes::from(vec![0_u8; 200]),
+        Bytes::from_static(b"\xC1LD"),
+        cut_off,
+        Bytes::from(later_version),
+    ];
+    for (number, value) in foreign.into_iter().enumerate() {
+        let key = subject.key(&number.to_string());
+        let began = subject.now();
+        assert!(subject.set(write_for(&key, value.clone(), 2 * HOUR)).await);
+        let moved = subject.expire(std::slice::from_ref(&key), lifetime(None, Some(HOUR)));
+        assert_eq!(moved.await, [false], "{value:?}");
+        assert_eq!(subject.get(&key).await, Some(value));
+        let found = subject.ttl(&key).await;
+        assert_ends_in(found, 2 * HOUR, subject.now().since(began));
+    }
+}
+
+/// Each key of a batch is moved or not by itself, and answered in order.
+pub async fn expire_in_order(subject: &Subject) {
+    let keys = subject.keys(&["entry", "missing", "foreign", "entry", "other entry"]);
+    subject.put(&keys[0], entry("x").encode()).await;
+    subject.put(&keys[2], "foreign").await;
+    subject.put(&keys[4], entry("y").encode()).await;
+    let moved = subject.expire(&keys, lifetime(None, Some(HOUR))).await;
+    assert_eq!(moved, [true, false, false, true, true]);
+    assert_eq!(subject.ttl(&keys[2]).await, Some(Expiry::Never));
+    for timed in [&keys[0], &keys[4]] {
+        assert!(matches!(subject.ttl(timed).await, Some(Expiry::In(_))));
+    }
+}
+
+/// An entry in a reader's hands does not change when the stored one does.
+pub async fn a_held_entry_is_not_patched(subject: &Subject) {
+    let key = subject.key("entry");
+    let stored = entry("x").encode();
+    subject.put(&key, stored.clone()).await;
+    let held = subject.get(&key).await;
+    let keys = std::slice::from_ref(&key);
+    for _ in 0..2 {
+        let moved = subject.expire(keys, lifetime(Some(MINUTE), Some(HOUR)));
+        assert_eq!(moved.await, [true]);
+    }
+    assert_eq!(held, Some(stored.clone()));
+    assert_ne!(subject.get(&key).await, Some(stored));
+}
+
+pub(super) fn entry(body: &'static str) -> Entry {
+    let created = Timestamp::from_millis(1_700_000_000_000);
+    let mut header = Header::new(Kind::Value, created);
+    header.freshness = Freshness::default();
+    Entry {
+        header,
+        body: Bytes::from_static(body.as_bytes()),
+    }
+}
+
+fn lifetime(soft: Option<Duration>, hard: Option<Duration>) -> Lifetime {
+    Lifetime { soft, hard }
+}
+
+async fn store(subject: &Subject, key: &Key, entry: &Entry, ttl: Duration) {
+    assert!(subject.set(write_for(key, entry.encode(), ttl)).await);
+}
+
+async fn read(subject: &Subject, key: &Key) -> Entry {
+    let stored = subject.get(key).await.expect("an entry");
+    Entry::decode(&stored).expect("a sound entry")
+}
+
+async fn server_time(subject: &Subject, key: &Key) -> Timestamp {
+    let now = subject.backend().now(key, subject.call()).await;
+    now.expect("now")
+}
+
+fn assert_between(found: Option<Timestamp>, from: Timestamp, to: Timestamp) {
+    let found = found.expect("a time").after(NEAR);
+    assert!(from <= found, "{found:?} is earlier than {from:?}");
+    assert!(
+        found <= to.after(2 * NEAR),
+        "{found:?} is later than {to:?}"
+    );
+}

@@ -1,0 +1,30 @@
+//! What Larder's own tests stand on.
+//!
+//! [`RedisServer`] starts a real `redis-server` for one test, can crash, freeze and restart it,
+//! and leaves nothing behind however the test ends.
+//!
+//! ```no_run
+//! use larder_testkit::RedisServer;
+//!
+//! # fn main() -> Result<(), larder_testkit::RedisServerError> {
+//! let mut server = RedisServer::start()?;
+//! println!("{}", server.url());
+//! server.kill();
+//! server.restart()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What this crate does not do
+//!
+//! It knows no Redis client and no Larder backend: a backend's tests bring their own. It is never
+//! a dependency of published code, only a dev-dependency (and a dependency of `xtask`).
+
+mod chaos_backend;
+pub mod conformance;
+mod manual_clock;
+mod redis_server;
+
+pub use chaos_backend::{ChaosBackend, Fault, Faults, Gate, Method};
+pub use manual_clock::{ClockReadings, ManualClock};
+pub use redis_server::{DetachedRedisServer, RedisServer, RedisServerBuilder, RedisServerError};

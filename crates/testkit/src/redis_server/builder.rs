@@ -1,0 +1,72 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::directory::Directory;
+use super::launch::Launch;
+use super::{DetachedRedisServer, RedisServer, RedisServerError, binary};
+
+/// Arguments for a [`RedisServer`].
+///
+/// # Example
+///
+/// ```no_run
+/// # fn main() -> Result<(), larder_testkit::RedisServerError> {
+/// let server = larder_testkit::RedisServer::builder().arg("--requirepass").arg("x").start()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RedisServerBuilder {
+    binary: Option<PathBuf>,
+    args: Vec<OsString>,
+}
+
+impl RedisServerBuilder {
+    /// One more argument for `redis-server`; it comes after the defaults and so overrides them.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// The `redis-server` (or `valkey-server`) to start. Default: what
+    /// [`RedisServer::find_binary`] finds.
+    pub fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = Some(path.into());
+        self
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisServer::start`].
+    pub fn start(self) -> Result<RedisServer, RedisServerError> {
+        let directory = Directory::create()?;
+        let mut launch = self.into_launch()?;
+        let process = launch.on_free_port(directory.path())?;
+        Ok(RedisServer {
+            process: Some(process),
+            launch,
+            directory,
+        })
+    }
+
+    /// Starts a server that outlives this process, for work by hand. Somebody has to
+    /// [`stop`](DetachedRedisServer::stop) it.
+    ///
+    /// # Errors
+    ///
+    /// As [`RedisServer::start`].
+    pub fn start_detached(self) -> Result<DetachedRedisServer, RedisServerError> {
+        let directory = Directory::create()?;
+        let mut launch = self.into_launch()?;
+        let process = launch.on_free_port(directory.path())?;
+        DetachedRedisServer::leave(process, launch.port(), directory)
+    }
+
+    fn into_launch(self) -> Result<Launch, RedisServerError> {
+        let binary = self.binary.map_or_else(binary::find, Ok)?;
+        Ok(Launch::new(binary, self.args))
+    }
+}

@@ -1,0 +1,99 @@
+//! `cargo xtask`: the project's own commands. `cargo xtask help` lists them.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to a person at a terminal"
+)]
+
+mod arguments;
+mod bench;
+mod cargo;
+mod ci;
+mod failure;
+mod redis;
+mod redis_install;
+mod table;
+mod test;
+
+use std::env;
+use std::process::ExitCode;
+
+use failure::Failure;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  test [--backend memory|redis|all] [-- ARGS]
+      Run unit, integration and documentation tests and print one summary.
+      --backend memory runs all but the Redis tests, --backend redis only
+      those, which start their own servers. Default: all.
+      ARGS go to the tests: a name to filter by, --nocapture, ...
+
+  redis up|down|status
+      A Redis server to work with by hand, on a free port.
+
+  bench [SUITE] [-- ARGS]
+      Run one benchmark suite, or all. ARGS go to criterion: a name to filter
+      by, --save-baseline NAME, ...
+
+  ci
+      All that CI checks, in the same order.
+
+  help
+      This text.
+
+LARDER_REDIS_SERVER names the redis-server to use instead of the one on PATH.
+CARGO_TARGET_DIR is respected.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args_os()
+        .skip(1)
+        .map(|arg| arg.to_string_lossy().into_owned())
+        .collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let (command, rest) = args
+        .split_first()
+        .ok_or_else(|| Failure::Usage("a command is missing".into()))?;
+    // The runner's arguments belong to a test binary.
+    if command != test::RUNNER_COMMAND && asks_for_help(args) {
+        print!("{USAGE}");
+        return Ok(());
+    }
+    match command.as_str() {
+        "test" => test::run(rest),
+        test::RUNNER_COMMAND => test::run_binary(rest),
+        "redis" => redis::run(rest),
+        "bench" => bench::run(rest),
+        "ci" => ci::run(rest),
+        unknown => Err(Failure::Usage(format!("unknown command `{unknown}`"))),
+    }
+}
+
+fn asks_for_help(args: &[String]) -> bool {
+    args.first().is_some_and(|first| first == "help")
+        || args
+            .iter()
+            .take_while(|arg| *arg != "--")
+            .any(|arg| arg == "--help" || arg == "-h")
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    match failure {
+        Failure::Usage(message) => {
+            eprintln!("error: {message}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Failure::Failed(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+        Failure::Reported => ExitCode::FAILURE,
+    }
+}
