@@ -116,6 +116,7 @@ impl Clock for SystemClock {
         Moment::from_origin(self.origin.elapsed())
     }
 
+    #[inline]
     fn coarse(&self) -> Moment {
         let elapsed = coarsetime::Instant::now().duration_since(self.coarse_origin);
         Moment(elapsed.as_nanos())

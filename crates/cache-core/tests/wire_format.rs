@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use larder_cache_core::entry::{HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY, encode_expiry, is_entry};
+use larder_cache_core::entry::{
+    HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY, encode_expiry, is_entry,
+};
 use larder_cache_core::{
     Bytes, Entry, Freshness, Header, Kind, Lease, Tag, TagEpoch, Timestamp, Unreadable,
 };

@@ -50,23 +50,19 @@ impl Shard {
         Some(record.value.clone())
     }
 
-    /// Stores a record where the condition holds, and says where.
-    pub(crate) fn set(
-        &mut self,
-        record: Record,
-        condition: Condition,
-        now: Moment,
-    ) -> Option<Place> {
+    /// Stores a record, if the condition holds.
+    pub(crate) fn set(&mut self, record: Record, condition: Condition, now: Moment) -> bool {
         let held = self.live(record.key.as_str(), now).map(|(place, _)| place);
         match (condition, held) {
-            (Condition::IfAbsent, Some(_)) | (Condition::IfPresent, None) => None,
-            (_, Some(place)) => Some(self.replace(place, record)),
+            (Condition::IfAbsent, Some(_)) | (Condition::IfPresent, None) => return false,
+            (_, Some(place)) => self.replace(place, record),
             (_, None) => {
                 // An expired one must not hand on its place or its hits.
                 self.remove(record.key.as_str(), now);
-                Some(self.insert(record))
+                self.insert(record);
             }
         }
+        true
     }
 
     /// Removes what stands under a key, and says whether it was still alive.
@@ -114,15 +110,16 @@ impl Shard {
             .is_some_and(|(_, place)| self.remove_at(place).is_some())
     }
 
-    /// Removes the record that eviction comes to, if it comes to one in a few steps.
-    pub(crate) fn evict(&mut self, spared: Option<Place>) -> bool {
-        let found = self.records.search(spared);
+    /// Removes the record that eviction comes to, if it comes to one in a few steps, but
+    /// not the one under the spared key.
+    pub(crate) fn evict(&mut self, spared: &str) -> bool {
+        let found = self.records.search(|r| r.key.as_str() == spared);
         self.evict_at(found)
     }
 
-    /// Removes some record, if there is any but the spared one.
-    pub(crate) fn evict_any(&mut self, spared: Option<Place>) -> bool {
-        let found = self.records.search_all(spared);
+    /// Removes some record, if there is any but the one under the spared key.
+    pub(crate) fn evict_any(&mut self, spared: &str) -> bool {
+        let found = self.records.search_all(|r| r.key.as_str() == spared);
         self.evict_at(found)
     }
 
@@ -162,19 +159,18 @@ impl Shard {
         (!record.is_expired(now)).then_some((place, record))
     }
 
-    fn insert(&mut self, record: Record) -> Place {
+    fn insert(&mut self, record: Record) {
         self.usage.take(record.counted_bytes());
         let (key, deadline) = (record.key.clone(), record.deadline);
         let place = self.records.push(record);
         self.index.insert(key.clone(), place);
         self.sorted.insert(key, place);
         self.move_deadline(place, Moment::FAR_FUTURE, deadline);
-        place
     }
 
     /// Puts a record in the place of another under the same key. That is no hit: a cache
     /// that stores a placeholder, then the value, has not read it yet.
-    fn replace(&mut self, place: Place, record: Record) -> Place {
+    fn replace(&mut self, place: Place, record: Record) {
         if let Some(held) = self.records.get_mut(place) {
             self.usage.take(record.counted_bytes());
             self.usage.release(held.counted_bytes());
@@ -182,7 +178,6 @@ impl Shard {
             *held = record;
             self.move_deadline(place, before, deadline);
         }
-        place
     }
 
     fn remove_at(&mut self, place: Place) -> Option<Record> {
@@ -232,6 +227,84 @@ impl Shard {
             if let Some(moved) = self.index.get(key) {
                 *place = *moved;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use larder_cache_core::{KeyPrefix, Write};
+
+    use super::*;
+
+    fn record(number: usize, ttl: Option<Duration>, now: Moment) -> Record {
+        let name = number.to_string();
+        let key = KeyPrefix::new("t").unwrap().value("n", &name).unwrap();
+        let write = Write {
+            key,
+            value: Bytes::from_static(b"x"),
+            ttl,
+            condition: Condition::Always,
+        };
+        Record::new(&write, now)
+    }
+
+    /// Every order holds the same records.
+    fn check(shard: &Shard, expected: usize) {
+        let timed = shard.records.iter();
+        let timed = timed.filter(|(_, record)| record.deadline != Moment::FAR_FUTURE);
+        assert_eq!(shard.deadlines.len(), timed.count());
+        assert_eq!(shard.records.len(), expected);
+        assert_eq!(shard.index.len(), expected);
+        assert_eq!(shard.sorted.len(), expected);
+        for (place, record) in shard.records.iter() {
+            assert_eq!(shard.index.get(&record.key), Some(&place));
+            assert_eq!(shard.sorted.get(&record.key), Some(&place));
+        }
+    }
+
+    #[test]
+    fn churn_leaves_nothing_behind() {
+        let usage = Arc::new(Usage::new(u64::MAX));
+        let mut shard = Shard::new(Arc::clone(&usage));
+        let start = Moment::from_origin(Duration::from_secs(1));
+        for number in 0..20_000 {
+            let now = start.after(Duration::from_millis(number as u64));
+            let ttl = (number % 3 == 0).then_some(Duration::from_millis(50));
+            shard.reap(now);
+            shard.set(record(number, ttl, now), Condition::Always, now);
+            shard.set(record(number, ttl, now), Condition::Always, now);
+            match number % 3 {
+                0 => {}
+                1 => assert!(shard.evict("")),
+                _ => assert!(shard.remove(&format!("t:n:{number}"), now)),
+            }
+            assert!(shard.records.len() <= 60, "{}", shard.records.len());
+        }
+        check(&shard, shard.records.len());
+        assert!(shard.index.capacity() < 256, "{}", shard.index.capacity());
+        shard.clear();
+        assert_eq!(usage.used_bytes(), 0);
+    }
+
+    #[test]
+    fn tables_shrink_with_what_they_hold() {
+        let mut shard = Shard::new(Arc::new(Usage::new(u64::MAX)));
+        let now = Moment::from_origin(Duration::ZERO);
+        for number in 0..10_000 {
+            let ttl = (number % 2 == 0).then_some(Duration::from_secs(number as u64 + 1));
+            shard.set(record(number, ttl, now), Condition::Always, now);
+        }
+        check(&shard, 10_000);
+        for number in 0..9_900 {
+            assert!(shard.remove(&format!("t:n:{number}"), now));
+        }
+        check(&shard, 100);
+        assert!(shard.index.capacity() < 1000, "{}", shard.index.capacity());
+        for number in 9_900..10_000 {
+            assert!(shard.read(&format!("t:n:{number}"), now).is_some());
         }
     }
 }

@@ -124,17 +124,17 @@ impl<T> Sieve<T> {
         Some(item)
     }
 
-    /// Looks for the next item to evict, but for the spared one, and takes the flags off
+    /// Looks for the next item to evict, but for spared ones, and takes the flags off
     /// those it passes. `None` after some steps or at the newest item; the next search
     /// goes on from there, or from the oldest again.
-    pub(crate) fn search(&mut self, spared: Option<Place>) -> Option<Place> {
-        self.search_steps(spared, SEARCH_STEPS)
+    pub(crate) fn search(&mut self, is_spared: impl Fn(&T) -> bool) -> Option<Place> {
+        self.search_steps(is_spared, SEARCH_STEPS)
     }
 
-    /// Finds an item to evict where there is any but the spared one.
-    pub(crate) fn search_all(&mut self, spared: Option<Place>) -> Option<Place> {
+    /// Finds an item to evict where there is any that is not spared.
+    pub(crate) fn search_all(&mut self, is_spared: impl Fn(&T) -> bool) -> Option<Place> {
         // One pass to the newest item and one over all may take off flags only.
-        (0..3).find_map(|_| self.search_steps(spared, self.nodes.len()))
+        (0..3).find_map(|_| self.search_steps(&is_spared, self.nodes.len()))
     }
 
     /// Whether most places are free.
@@ -184,7 +184,7 @@ impl<T> Sieve<T> {
         }
     }
 
-    fn search_steps(&mut self, spared: Option<Place>, steps: usize) -> Option<Place> {
+    fn search_steps(&mut self, is_spared: impl Fn(&T) -> bool, steps: usize) -> Option<Place> {
         let mut at = match self.hand {
             Place::NONE => self.oldest,
             hand => hand,
@@ -196,7 +196,7 @@ impl<T> Sieve<T> {
             };
             let place = mem::replace(&mut at, node.newer);
             let was_hit = mem::take(node.hit.get_mut());
-            if !was_hit && Some(place) != spared {
+            if !was_hit && !node.item.as_ref().is_none_or(&is_spared) {
                 found = Some(place);
                 break;
             }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn evict(queue: &mut Sieve<u32>) -> Option<u32> {
-        let place = queue.search(None)?;
+        let place = queue.search(|_| false)?;
         queue.remove(place)
     }
 
@@ -248,6 +248,16 @@ mod tests {
     }
 
     #[test]
+    fn the_hand_goes_on_when_its_item_is_removed() {
+        let mut queue = Sieve::new();
+        let places: Vec<_> = (0..5).map(|item| queue.push(item)).collect();
+        queue.hit(places[0]);
+        assert_eq!(evict(&mut queue), Some(1));
+        assert_eq!(queue.remove(places[2]), Some(2), "the hand was on it");
+        assert_eq!(evict(&mut queue), Some(3), "not 0 again");
+    }
+
+    #[test]
     fn a_search_ends_after_some_steps_and_goes_on_from_there() {
         let mut queue = Sieve::new();
         for item in 0..300 {
@@ -256,20 +266,20 @@ mod tests {
                 queue.hit(place);
             }
         }
-        assert_eq!(queue.search(None), None);
+        assert_eq!(queue.search(|_| false), None);
         assert_eq!(evict(&mut queue), Some(299));
     }
 
     #[test]
     fn a_search_of_all_finds_whatever_is_not_spared() {
         let mut queue = Sieve::new();
-        assert_eq!(queue.search_all(None), None);
+        assert_eq!(queue.search_all(|_| false), None);
         let spared = queue.push(0);
-        assert_eq!(queue.search_all(Some(spared)), None);
+        assert_eq!(queue.search_all(|item| *item == 0), None);
         let other = queue.push(1);
         for hits in [[spared, other], [other, spared]] {
             hits.iter().for_each(|place| queue.hit(*place));
-            assert_eq!(queue.search_all(Some(spared)), Some(other));
+            assert_eq!(queue.search_all(|item| *item == 0), Some(other));
         }
     }
 

@@ -12,7 +12,6 @@ use larder_cache_core::{Cursor, Expiry, Glob, Head, Key, Moment, Result, ScanPag
 use crate::cursor::{ScanPlace, literal_start};
 use crate::record::{Record, StoredKey};
 use crate::shard::Shard;
-use crate::sieve::Place;
 use crate::usage::Usage;
 
 /// Enough that two of a few dozen threads seldom meet in one.
@@ -29,13 +28,6 @@ pub(crate) struct Store {
     usage: Arc<Usage>,
     /// The shard whose turn it is to evict.
     turn: AtomicUsize,
-}
-
-/// Where a record was stored.
-#[derive(Clone, Copy, Debug)]
-struct Stored {
-    shard: usize,
-    place: Place,
 }
 
 impl Store {
@@ -82,23 +74,15 @@ impl Store {
     /// the budget by no more than the writes in progress, whose values are in memory anyway.
     pub(crate) fn set(&self, write: &Write, now: Moment) -> bool {
         let record = Record::new(write, now);
-        let number = self.number_of(&write.key);
-        let place = {
-            let mut shard = self.write(number);
+        let stored = {
+            let mut shard = self.write(self.number_of(&write.key));
             shard.reap(now);
             shard.set(record, write.condition, now)
         };
-        let Some(place) = place else {
-            return false;
-        };
-        self.make_room(
-            Stored {
-                shard: number,
-                place,
-            },
-            now,
-        );
-        true
+        if stored {
+            self.make_room(&write.key, now);
+        }
+        stored
     }
 
     pub(crate) fn delete(&self, key: &Key, now: Moment) -> bool {
@@ -148,9 +132,9 @@ impl Store {
     }
 
     /// Evicts until the bytes in use are within the budget, but not what was just stored.
-    fn make_room(&self, stored: Stored, now: Moment) {
+    fn make_room(&self, stored: &Key, now: Moment) {
         while self.usage.is_over() {
-            if !self.evict_one(stored, now) {
+            if !self.evict_one(stored.as_str(), now) {
                 return;
             }
         }
@@ -159,16 +143,15 @@ impl Store {
     /// Evicts from one shard after the other: their hands together are one hand that goes
     /// around all records. The first lap may only take hits away; and readers may give them
     /// back as fast, so that after the second lap it takes what it finds.
-    fn evict_one(&self, stored: Stored, now: Moment) -> bool {
-        let spared = |shard| (shard == stored.shard).then_some(stored.place);
+    fn evict_one(&self, spared: &str, now: Moment) -> bool {
         for _ in 0..2 * SHARDS {
             let number = self.turn.fetch_add(1, Ordering::Relaxed) % SHARDS;
             let mut shard = self.write(number);
-            if shard.reap_one(now) || shard.evict(spared(number)) {
+            if shard.reap_one(now) || shard.evict(spared) {
                 return true;
             }
         }
-        (0..SHARDS).any(|number| self.write(number).evict_any(spared(number)))
+        (0..SHARDS).any(|number| self.write(number).evict_any(spared))
     }
 
     fn shard_of(&self, key: &Key) -> RwLockReadGuard<'_, Shard> {

@@ -15,6 +15,9 @@
 //! # }
 //! ```
 //!
+//! [`conformance`] is the one suite that every backend passes. [`ManualClock`] stands still until
+//! a test moves it. [`ChaosBackend`] fails, delays, hangs and holds calls as a test plans it.
+//!
 //! # What this crate does not do
 //!
 //! It knows no Redis client and no Larder backend: a backend's tests bring their own. It is never

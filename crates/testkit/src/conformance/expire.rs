@@ -67,20 +67,22 @@ pub async fn expire_keeps_lease_and_body(subject: &Subject) {
 
 /// An end that was moved near comes; one that was moved away does not.
 pub async fn expire_is_followed_by_the_end(subject: &Subject) {
-    let (near, far) = (subject.key("near"), subject.key("far"));
-    let brief = Duration::from_millis(40);
-    store(subject, &near, &entry("x"), HOUR).await;
-    store(subject, &far, &entry("x"), Duration::from_secs(5)).await;
-    let soon = lifetime(None, Some(brief));
-    let moved = subject.expire(&[near.clone(), far.clone()], soon).await;
-    assert_eq!(moved, [true, true]);
-    let later = lifetime(None, Some(HOUR));
-    let moved = subject.expire(std::slice::from_ref(&far), later).await;
+    let keys = subject.keys(&["near", "far", "witness"]);
+    let brief = Duration::from_millis(300);
+    store(subject, &keys[0], &entry("x"), HOUR).await;
+    store(subject, &keys[1], &entry("x"), brief).await;
+    let soon = lifetime(None, Some(brief / 2));
+    let moved = subject.expire(&keys[..1], soon).await;
     assert_eq!(moved, [true]);
+    let later = lifetime(None, Some(HOUR));
+    let moved = subject.expire(&keys[1..2], later).await;
+    assert_eq!(moved, [true]);
+    store(subject, &keys[2], &entry("x"), brief).await;
     subject
-        .eventually("expiry", async || subject.get(&near).await.is_none())
+        .eventually("expiry", async || subject.get(&keys[2]).await.is_none())
         .await;
-    assert!(subject.get(&far).await.is_some());
+    subject.stir().await;
+    assert_eq!(subject.exists(&keys).await, [false, true, false]);
 }
 
 /// What is not there, or no longer, can't be moved and does not come to be.

@@ -61,8 +61,10 @@ const PATTERNS: [&str; 48] = [
     "no such key",
 ];
 
-const ALPHABET: [&str; 15] = [
-    "a", "b", "c", "h", "l", "*", "?", "[", "]", "^", "-", "\\", "ä", "日", " ",
+/// ASCII alone: Redis compares the ends of a range as `char`, so that a range to or from
+/// another byte means one thing on x86 and another on ARM.
+const ALPHABET: [&str; 13] = [
+    "a", "b", "c", "h", "l", "*", "?", "[", "]", "^", "-", "\\", " ",
 ];
 
 /// The patterns of the Redis manual and their odd corners.
@@ -76,8 +78,7 @@ pub async fn patterns_match_as_redis_does(subject: &Subject) {
 /// Patterns that nobody would think of.
 pub async fn random_patterns_match_as_the_model(subject: &Subject) {
     let keys = stored(subject).await;
-    let seed = fastrand::u64(..);
-    let mut rng = Rng::with_seed(seed);
+    let mut rng = Rng::new();
     for _ in 0..300 {
         let length = rng.usize(0..7);
         let letter = |_| ALPHABET[rng.usize(..ALPHABET.len())];

@@ -135,6 +135,15 @@ impl Subject {
         assert!(stored, "{key} was not stored");
     }
 
+    /// Stores and deletes other keys: some backends remove what expired when they write.
+    pub(super) async fn stir(&self) {
+        let keys: Vec<_> = (0..500).map(|n| self.key(&format!("stir {n}"))).collect();
+        let writes: Vec<_> = keys.iter().map(|key| write(key, "x")).collect();
+        let stored = self.backend.set(&writes, CALL).await;
+        assert_eq!(stored.expect("set"), [true; 500]);
+        assert_eq!(self.delete(&keys).await, 500);
+    }
+
     pub(super) async fn get(&self, key: &Key) -> Option<Bytes> {
         let mut values = self.get_all(std::slice::from_ref(key)).await;
         assert_eq!(values.len(), 1);
