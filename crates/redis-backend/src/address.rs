@@ -8,6 +8,11 @@ use redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
 };
 
+use crate::config::RedisConfig;
+use crate::masked::masked;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
 /// A server and the login there.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -17,97 +22,105 @@ pub(crate) struct Endpoint {
 }
 
 /// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Address {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    #[cfg(feature = "tls")]
+    Tls {
+        host: String,
+        port: u16,
+        tls: Tls,
+    },
     Unix(PathBuf),
 }
 
 impl Endpoint {
-    /// Reads a URL; the password, where given, replaces the URL's.
-    pub(crate) fn parse(url: &str, password: Option<&str>) -> Result<Self> {
-        check_scheme(url)?;
-        let info = connection_info(url)?;
+    /// Reads the URL of a configuration, and what the configuration says besides.
+    pub(crate) fn of(config: &RedisConfig) -> Result<Self> {
+        let url = &config.url;
+        let scheme = Scheme::of(url)?;
+        let info = connection_info(url, scheme)?;
         let address = match info.addr().clone() {
+            ConnectionAddr::Tcp(host, port) if scheme == Scheme::Tls => {
+                tls_address(config, host, port)?
+            }
             ConnectionAddr::Tcp(host, port) => Address::Tcp { host, port },
             ConnectionAddr::Unix(path) => Address::Unix(path),
             _ => return Err(refuse(url, "this kind of address is not supported")),
         };
-        let login = login(info.redis_settings(), url, password)?;
+        let login = login(info.redis_settings(), config)?;
         Ok(Self { address, login })
     }
 }
 
+#[cfg(feature = "tls")]
+fn tls_address(config: &RedisConfig, host: String, port: u16) -> Result<Address> {
+    let tls = Tls::trusting(config.ca_file.as_deref())?;
+    Ok(Address::Tls { host, port, tls })
+}
+
+#[cfg(not(feature = "tls"))]
+fn tls_address(config: &RedisConfig, _: String, _: u16) -> Result<Address> {
+    let message = "this program was built without TLS: enable the feature `tls` of \
+                   larder-redis-backend, or use redis:// within a trusted network";
+    Err(refuse(&config.url, message))
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
+        let (host, port) = match self {
+            Self::Tcp { host, port } => (host, port),
+            #[cfg(feature = "tls")]
+            Self::Tls { host, port, .. } => (host, port),
+            Self::Unix(path) => return write!(f, "{}", path.display()),
+        };
+        if host.contains(':') {
+            write!(f, "[{host}]:{port}")
+        } else {
+            write!(f, "{host}:{port}")
         }
     }
 }
 
-/// A URL as it may be shown: what is, or might be, a password is replaced by `***`, also
-/// where the URL is malformed.
-pub(crate) fn masked(url: &str) -> String {
-    let (scheme, rest) = match url.find("://") {
-        Some(at) => url.split_at(at + 3),
-        None => ("", url),
-    };
-    let (login, rest) = match rest.rfind('@') {
-        Some(at) => rest.split_at(at + 1),
-        None => ("", rest),
-    };
-    let login = match (login.is_empty(), login.split_once(':')) {
-        (true, _) => String::new(),
-        (false, Some((user, _))) => format!("{user}:***@"),
-        (false, None) => "***@".to_owned(),
-    };
-    format!("{scheme}{login}{}", masked_place(rest))
+/// What the beginning of a URL says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Plain,
+    Tls,
+    Socket,
 }
 
-/// Host, port and path, without a query. A port that is no number may be a password whose
-/// host was forgotten.
-fn masked_place(rest: &str) -> String {
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (host_and_port, path) = rest.split_at(end);
-    let after_address = host_and_port.rfind(']').map_or(0, |at| at + 1);
-    if let Some(colon) = host_and_port[after_address..].find(':') {
-        let (host, port) = host_and_port.split_at(after_address + colon);
-        if !port[1..].bytes().all(|b| b.is_ascii_digit()) {
-            return format!("{host}:***");
+impl Scheme {
+    fn of(url: &str) -> Result<Self> {
+        match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+            "redis" | "valkey" => Ok(Self::Plain),
+            "rediss" | "valkeys" => Ok(Self::Tls),
+            "unix" | "redis+unix" | "valkey+unix" => Ok(Self::Socket),
+            _ => Err(refuse(
+                url,
+                "a Redis URL begins with redis://, rediss:// (TLS) or redis+unix://",
+            )),
         }
     }
-    match path.find(['?', '#']) {
-        Some(at) => format!("{host_and_port}{}***", &path[..=at]),
-        None => rest.to_owned(),
-    }
 }
 
-fn check_scheme(url: &str) -> Result<()> {
-    match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-        "redis" | "valkey" | "redis+unix" | "valkey+unix" | "unix" => Ok(()),
-        "rediss" | "valkeys" => Err(refuse(
-            url,
-            "TLS is not built in: use redis:// within a trusted network",
-        )),
-        _ => Err(refuse(
-            url,
-            "a Redis URL begins with redis:// or redis+unix://",
-        )),
-    }
-}
-
-fn connection_info(url: &str) -> Result<ConnectionInfo> {
-    let parsed = redis::parse_redis_url(url).ok_or_else(|| {
+/// Reads the URL as if it were one without TLS, which the client library takes no part in.
+fn connection_info(url: &str, scheme: Scheme) -> Result<ConnectionInfo> {
+    let without_tls = match scheme {
+        Scheme::Tls => url.replacen("s:", ":", 1),
+        Scheme::Plain | Scheme::Socket => url.to_owned(),
+    };
+    let parsed = redis::parse_redis_url(&without_tls).ok_or_else(|| {
         refuse(
             url,
-            "a Redis URL is redis://[[user]:password@]host[:port][/database]; \
-             percent-encode special characters in user and password, such as # as %23",
+            "a Redis URL is redis://[[user]:password@]host[:port][/database], with special \
+             characters percent-encoded: # as %23, / as %2F, @ as %40",
         )
     })?;
-    let is_socket = parsed.scheme().ends_with("unix");
+    let is_socket = scheme == Scheme::Socket;
     if !is_socket && parsed.host_str().is_none_or(str::is_empty) {
         return Err(refuse(
             url,
@@ -117,11 +130,8 @@ fn connection_info(url: &str) -> Result<ConnectionInfo> {
     if parsed.port() == Some(0) {
         return Err(refuse(url, "port 0 can't be connected to: use 1 to 65535"));
     }
-    if parsed.fragment().is_some() {
-        return Err(refuse(
-            url,
-            "nothing may follow a #; write a # in a password as %23",
-        ));
+    if parsed.fragment().is_some() || parsed.query().is_some_and(|query| query.contains('@')) {
+        return Err(refuse(url, ENCODE));
     }
     check_parameters(url, parsed.query_pairs().map(|(name, _)| name), is_socket)?;
     parsed
@@ -129,31 +139,27 @@ fn connection_info(url: &str) -> Result<ConnectionInfo> {
         .map_err(|error| refuse(url, reason(&error)))
 }
 
+const ENCODE: &str = "special characters in user and password must be percent-encoded: # as %23, \
+                      ? as %3F, / as %2F, @ as %40";
+
 fn check_parameters(
     url: &str,
     names: impl Iterator<Item = impl AsRef<str>>,
     is_socket: bool,
 ) -> Result<()> {
     for name in names {
-        let known = match name.as_ref() {
-            "protocol" => true,
-            "db" | "user" | "pass" => is_socket,
-            _ => false,
-        };
-        if !known {
-            let allowed = "the URL has an unknown parameter; allowed are db, user and pass, \
-                           and those for sockets alone";
-            return Err(refuse(url, allowed).with("parameter", name.as_ref()));
+        let name = name.as_ref();
+        if !is_socket || !["db", "user", "pass"].contains(&name) {
+            let allowed = "the URL has a parameter that means nothing here: for a socket there \
+                           are db, user and pass, else none";
+            return Err(refuse(url, allowed).with("parameter", name));
         }
     }
     Ok(())
 }
 
-fn login(
-    found: &RedisConnectionInfo,
-    url: &str,
-    password: Option<&str>,
-) -> Result<RedisConnectionInfo> {
+fn login(found: &RedisConnectionInfo, config: &RedisConfig) -> Result<RedisConnectionInfo> {
+    let (url, password) = (&config.url, config.password.as_deref());
     if password == Some("") {
         let message = "the password is empty: leave it out where the server wants none";
         return Err(Error::new(ErrorKind::Config, message));
@@ -187,8 +193,6 @@ fn reason(error: &redis::RedisError) -> &'static str {
         "user and password must be UTF-8, percent-encoded"
     } else if text.contains("path") {
         "the path of the socket is missing: write redis+unix:///path/to/redis.sock"
-    } else if text.contains("protocol") {
-        "the protocol is chosen by the backend: leave the parameter out"
     } else {
         "the URL can't be used"
     }
@@ -202,8 +206,16 @@ fn refuse(url: &str, message: &'static str) -> Error {
 mod tests {
     use super::*;
 
+    fn parse(url: &str, password: Option<&str>) -> Result<Endpoint> {
+        let mut config = RedisConfig::new(url);
+        config.password = password.map(str::to_owned);
+        #[cfg(feature = "tls")]
+        let config = config.ca_file("tests/certificates/authority.pem");
+        Endpoint::of(&config)
+    }
+
     fn check(url: &str, expected: Result<&str, &str>) {
-        match (Endpoint::parse(url, None), expected) {
+        match (parse(url, None), expected) {
             (Ok(endpoint), Ok(address)) => assert_eq!(endpoint.address.to_string(), address),
             (Err(error), Err(message)) => {
                 assert_eq!(error.kind(), ErrorKind::Config, "{url}");
@@ -227,18 +239,19 @@ mod tests {
             ("", Err("begins with redis://")),
             ("localhost:6379", Err("found: localhost:6379")),
             ("http://localhost", Err("begins with redis://")),
-            ("rediss://u:s3cret@h", Err("TLS")),
             ("redis://", Err("host is missing")),
             ("redis:///0", Err("host is missing")),
             ("redis://:s3cret@", Err("redis://")),
             ("redis://h:0", Err("port 0")),
             ("redis://h:70000", Err("redis://[[user]")),
             ("redis://h:s3cret", Err("found: redis://h:***")),
-            ("redis://:s3cret#x@h", Err("percent-encode")),
+            ("redis://:s3cret#x@h", Err("percent-encoded")),
             ("redis://u:s3cret@h#frag", Err("%23")),
             ("redis://h/x", Err("database is not a number")),
             ("redis://h/-1", Err("number from 0")),
             ("redis://s3cret@h", Err("user but no password")),
+            ("redis://u:12?s3cret@h", Err("percent-encoded")),
+            ("redis://h?protocol=resp2", Err("parameter: protocol")),
             ("redis://h?ssl=yes", Err("parameter: ssl")),
             ("redis://h?pass=s3cret", Err("parameter: pass")),
             ("redis://0.0.0.0", Err("0.0.0.0")),
@@ -248,38 +261,31 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "tls")]
     #[test]
-    fn the_login_is_decoded_and_the_override_wins() {
-        let url = "redis://app:s3%23cret@h/4";
-        let login = Endpoint::parse(url, None).unwrap().login;
-        assert_eq!(login.username(), Some("app"));
-        assert_eq!(login.password(), Some("s3#cret"));
-        assert_eq!(login.db(), 4);
-        let login = Endpoint::parse(url, Some("other")).unwrap().login;
-        assert_eq!(login.password(), Some("other"));
-        assert!(Endpoint::parse("redis://app@h", Some("other")).is_ok());
-        let shown = format!("{:?}", Endpoint::parse(url, None));
-        assert!(!shown.contains("s3"), "{shown}");
+    fn tls_urls() {
+        check("rediss://u:s3cret@h/1", Ok("h:6379"));
+        check("valkeys://h:7000", Ok("h:7000"));
+        check("rediss://hosts:1", Ok("hosts:1"));
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn tls_urls_are_refused_where_there_is_no_tls() {
+        check("rediss://u:s3cret@h/1", Err("feature `tls`"));
     }
 
     #[test]
-    fn masks_whatever_might_be_a_password() {
-        for (url, expected) in [
-            ("redis://h:6379/0", "redis://h:6379/0"),
-            ("redis://[::1]:6379", "redis://[::1]:6379"),
-            ("redis://u:s3cret@h", "redis://u:***@h"),
-            ("redis://:s3cret@h:1", "redis://:***@h:1"),
-            ("redis://s3cret@h", "redis://***@h"),
-            ("redis://:s3@cret@h", "redis://:***@h"),
-            ("redis://:s3/cret@h", "redis://:***@h"),
-            ("redis://:s3cret", "redis://:***"),
-            ("redis://:s3/cret", "redis://:***"),
-            ("redis://:s3#cret", "redis://:***"),
-            ("u:s3cret@h", "u:***@h"),
-            ("unix:///s?pass=s3cret&db=1", "unix:///s?***"),
-            ("redis://h#s3cret", "redis://h#***"),
-        ] {
-            assert_eq!(masked(url), expected);
-        }
+    fn the_login_is_decoded_and_the_override_wins() {
+        let url = "redis://app:s3%23cret@h/4";
+        let login = parse(url, None).unwrap().login;
+        assert_eq!(login.username(), Some("app"));
+        assert_eq!(login.password(), Some("s3#cret"));
+        assert_eq!(login.db(), 4);
+        let login = parse(url, Some("other")).unwrap().login;
+        assert_eq!(login.password(), Some("other"));
+        assert!(parse("redis://app@h", Some("other")).is_ok());
+        let shown = format!("{:?}", parse(url, None));
+        assert!(!shown.contains("s3"), "{shown}");
     }
 }

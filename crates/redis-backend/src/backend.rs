@@ -27,8 +27,9 @@ use crate::topology::Topology;
 /// the server is back.
 ///
 /// # Cost
-/// One round trip per call and per 1,000 keys of it. Values are copied once to be sent
-/// and not at all when they are read.
+/// One round trip per call and per 1,000 keys of it; [`pipeline`](Backend::pipeline) is
+/// always one. A value that is read is handed on in the buffer that the client library
+/// put it into.
 ///
 /// # Cancel safety
 /// A call that is dropped may still be carried out by the server.
@@ -58,7 +59,6 @@ impl RedisBackend {
         observers: Observers,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        config.validate()?;
         Ok(Self {
             topology: Topology::connect(&config, observers, clock).await?,
             scan_page_limit: config.scan_page_limit,

@@ -1,11 +1,14 @@
 //! The settings of the backend.
 
 use std::fmt;
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Result};
 
-use crate::address::{Endpoint, masked};
+use crate::address::Endpoint;
+use crate::masked::masked;
 
 /// The settings of a [`RedisBackend`](crate::RedisBackend).
 ///
@@ -24,11 +27,16 @@ use crate::address::{Endpoint, masked};
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RedisConfig {
-    /// Where the server is: `redis://[[user]:password@]host[:port][/database]`, or
+    /// Where the server is: `redis://[[user]:password@]host[:port][/database]`, with
+    /// `rediss` for TLS (where the feature `tls` is on), or
     /// `redis+unix:///path[?db=..&user=..&pass=..]` for a socket on this host.
     pub url: String,
     /// The password, instead of the one in the URL. Default: the URL's.
     pub password: Option<String>,
+    /// A file with the certificates of those who may have signed the server's, in PEM.
+    /// Default: those that the system trusts.
+    #[cfg(feature = "tls")]
+    pub ca_file: Option<PathBuf>,
     /// How long the server may take to let itself be connected to, and to answer a
     /// heartbeat. Default: 1 second.
     pub connect_timeout: Duration,
@@ -67,6 +75,8 @@ impl RedisConfig {
         Self {
             url: url.into(),
             password: None,
+            #[cfg(feature = "tls")]
+            ca_file: None,
             connect_timeout: Duration::from_secs(1),
             heartbeat: Duration::from_secs(30),
             max_retries: 3,
@@ -80,6 +90,14 @@ impl RedisConfig {
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
+        self
+    }
+
+    /// Sets [`ca_file`](RedisConfig::ca_file).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ca_file = Some(path.into());
         self
     }
 
@@ -136,7 +154,11 @@ impl RedisConfig {
     /// # Errors
     /// [`ErrorKind::Config`], saying what was found and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        self.endpoint()?;
+        self.endpoint().map(drop)
+    }
+
+    /// The server and the login there, of settings that can work.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
         check_duration("connect_timeout", self.connect_timeout)?;
         check_duration("heartbeat", self.heartbeat)?;
         check_duration("retry_delay", self.retry_delay)?;
@@ -144,19 +166,19 @@ impl RedisConfig {
             let message = "scan_page_limit must be at least 1 key";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        Ok(())
-    }
-
-    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
-        Endpoint::parse(&self.url, self.password.as_deref())
+        Endpoint::of(self)
     }
 }
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisConfig")
+        let mut shown = f.debug_struct("RedisConfig");
+        shown
             .field("url", &self.masked_url())
-            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("password", &self.password.as_ref().map(|_| "***"));
+        #[cfg(feature = "tls")]
+        shown.field("ca_file", &self.ca_file);
+        shown
             .field("connect_timeout", &self.connect_timeout)
             .field("heartbeat", &self.heartbeat)
             .field("max_retries", &self.max_retries)

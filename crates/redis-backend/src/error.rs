@@ -65,6 +65,12 @@ pub(crate) fn no_connection(budget: Duration) -> Error {
     .replay_safe()
 }
 
+/// The connection was given up while the command was under way.
+pub(crate) fn given_up(why: &Error) -> Error {
+    let message = "the connection was given up; a write may have been applied";
+    Error::new(ErrorKind::Connection, message).with("reason", why)
+}
+
 /// The backend is closed.
 pub(crate) fn closed() -> Error {
     Error::new(

@@ -37,6 +37,9 @@ mod config;
 mod error;
 mod info;
 mod lane;
+mod masked;
+#[cfg(feature = "tls")]
+mod tls;
 mod topology;
 
 pub use self::backend::RedisBackend;

@@ -4,7 +4,7 @@ use larder_cache_core::{Expiry, Key, Result};
 use redis::{Pipeline, Value};
 
 use super::{BATCH, command, command_for_all, reply};
-use crate::error;
+use crate::error::in_part;
 use crate::lane::Link;
 
 pub(crate) async fn delete(link: &Link, keys: &[Key]) -> Result<u64> {
@@ -12,7 +12,7 @@ pub(crate) async fn delete(link: &Link, keys: &[Key]) -> Result<u64> {
     for (index, keys) in keys.chunks(BATCH).enumerate() {
         match link.ask(&command_for_all("UNLINK", keys)).await {
             Ok(count) => deleted += reply::count(&count)?,
-            Err(error) if index > 0 => return Err(error::in_part(&error)),
+            Err(error) if index > 0 => return Err(in_part(&error)),
             Err(error) => return Err(error),
         }
     }

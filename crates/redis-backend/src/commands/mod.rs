@@ -14,6 +14,8 @@ mod write;
 use larder_cache_core::{Key, Result};
 use redis::Cmd;
 
+use crate::error::in_part;
+
 pub(crate) use self::expire::expire;
 pub(crate) use self::keys::{delete, exists, ttl};
 pub(crate) use self::read::{get, head};
@@ -45,11 +47,5 @@ fn command_for_all(name: &str, keys: &[Key]) -> Cmd {
 fn all_done<T>(results: Vec<Result<T>>, done_before: usize) -> Result<Vec<T>> {
     let done = done_before + results.iter().filter(|result| result.is_ok()).count();
     let all: Result<Vec<T>> = results.into_iter().collect();
-    all.map_err(|error| {
-        if done == 0 {
-            error
-        } else {
-            crate::error::in_part(&error)
-        }
-    })
+    all.map_err(|error| if done == 0 { error } else { in_part(&error) })
 }

@@ -5,7 +5,7 @@ use larder_cache_core::{ErrorKind, Head, Key, Result};
 use redis::{Pipeline, Value};
 
 use super::{BATCH, command, command_for_all, reply};
-use crate::error::unexpected_reply;
+use crate::error::{refused, unexpected_reply};
 use crate::lane::Link;
 
 pub(crate) async fn get(link: &Link, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
@@ -68,11 +68,11 @@ fn one_head(
     let Ok([beginning, length, expiry]) = <[Value; 3]>::try_from(executed) else {
         return Err(unexpected_reply("three answers"));
     };
-    if let Value::ServerError(refused) = &beginning {
-        let refused = crate::error::refused(refused);
-        return match refused.kind() {
+    if let Value::ServerError(answer) = &beginning {
+        let error = refused(answer);
+        return match error.kind() {
             ErrorKind::WrongType => Ok(None),
-            _ => Err(refused),
+            _ => Err(error),
         };
     }
     let Some(expiry) = reply::expiry(&expiry)? else {

@@ -1,9 +1,10 @@
 //! Replies in the words of the workspace.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use larder_cache_core::{Expiry, Result};
 use redis::Value;
-use std::time::Duration;
 
 use crate::error::unexpected_reply;
 

@@ -1,6 +1,6 @@
 //! Different operations in one round trip.
 
-use larder_cache_core::{Operation, Reply, Result};
+use larder_cache_core::{Error, ErrorKind, Operation, Reply, Result};
 use redis::{Pipeline, Value};
 
 use super::expire::{Naming, expire_command, moved_or_not};
@@ -44,9 +44,8 @@ fn read(operation: &Operation, reply: Value) -> Result<Reply> {
     }
 }
 
-fn unknown_operation() -> larder_cache_core::Error {
-    larder_cache_core::Error::new(
-        larder_cache_core::ErrorKind::Unsupported,
-        "the Redis backend does not know this operation: use one version of all Larder crates",
-    )
+fn unknown_operation() -> Error {
+    let message = "the Redis backend does not know this operation: use one version of all \
+                   Larder crates";
+    Error::new(ErrorKind::Unsupported, message)
 }

@@ -1,5 +1,7 @@
 //! Storing values.
 
+use std::time::Duration;
+
 use larder_cache_core::{Condition, Result, Write, millis_rounded_up};
 use redis::{Cmd, Pipeline};
 
@@ -49,7 +51,7 @@ pub(super) fn set_command(write: &Write) -> Cmd {
 
 /// A lifetime that Redis and its scripts can count with: at least a millisecond, at most
 /// 285,000 years.
-pub(super) fn lifetime_millis(lifetime: std::time::Duration) -> u64 {
+pub(super) fn lifetime_millis(lifetime: Duration) -> u64 {
     millis_rounded_up(lifetime).clamp(1, 1 << 53)
 }
 

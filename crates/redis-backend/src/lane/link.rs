@@ -104,6 +104,13 @@ impl Link {
         self.dismissed.get()
     }
 
+    /// Gives the link up, for a reason that calls under way are told.
+    pub(super) fn dismiss(&self, why: &Error) {
+        if self.dismissed.set(why.clone()).is_ok() {
+            self.alarm.notify_one();
+        }
+    }
+
     fn refusal(&self, answer: &ServerError) -> Error {
         let refused = error::refused(answer).with("node", &self.node);
         if DISMISSING.contains(&answer.code()) {
@@ -113,14 +120,9 @@ impl Link {
     }
 
     fn failure(&self, failure: &redis::RedisError) -> Error {
-        let broken = error::reported(failure).with("node", &self.node);
-        self.dismiss(&broken);
-        broken
-    }
-
-    fn dismiss(&self, why: &Error) {
-        if self.dismissed.set(why.clone()).is_ok() {
-            self.alarm.notify_one();
+        match self.dismissed() {
+            Some(why) => error::given_up(why),
+            None => error::reported(failure).with("node", &self.node),
         }
     }
 }

@@ -99,7 +99,9 @@ impl Supervisor {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = live.driver.ended() => return Loss::Broken(ended(&link)),
+                () = live.driver.ended() => {
+                    return Loss::Broken(ended(&link, &self.shared.node));
+                }
                 () = link.alarmed() => {}
                 _ = heartbeat.tick() => {}
             }
@@ -122,7 +124,11 @@ impl Supervisor {
                 return Err(Loss::Broken(error));
             }
             Ok(Err(_)) => {}
-            Err(_) => return Err(Loss::Silent(self.silent())),
+            Err(_) => {
+                let silent = self.silent();
+                link.dismiss(&silent);
+                return Err(Loss::Silent(silent));
+            }
         }
         Ok(())
     }
@@ -155,9 +161,10 @@ impl Drop for Supervisor {
     }
 }
 
-fn ended(link: &Link) -> Error {
+/// Why a connection ended by itself, as far as it is known.
+fn ended(link: &Link, node: &str) -> Error {
     link.dismissed().cloned().unwrap_or_else(|| {
-        let message = "the connection ended";
-        Error::new(ErrorKind::Connection, message)
+        let message = "the connection ended: the server or something in between closed it";
+        Error::new(ErrorKind::Connection, message).with("node", node)
     })
 }

@@ -1,0 +1,87 @@
+//! TLS, by rustls.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use larder_cache_core::{Error, ErrorKind, Result};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+/// Makes TLS streams to servers whose certificate somebody trusted has signed.
+#[derive(Clone)]
+pub(crate) struct Tls(TlsConnector);
+
+impl Tls {
+    /// Trusts the certificates in a file, or those that the system trusts.
+    pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<Self> {
+        let mut trusted = RootCertStore::empty();
+        let (usable, _) = trusted.add_parsable_certificates(match ca_file {
+            Some(path) => read(path)?,
+            None => rustls_native_certs::load_native_certs().certs,
+        });
+        if usable == 0 {
+            return Err(no_certificates(ca_file));
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|reason| broken("TLS can't be used here").with("reason", reason))?
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// Encrypts a stream to a host of this name.
+    pub(crate) async fn encrypt(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        self.0.connect(name, stream).await
+    }
+}
+
+/// What TLS has against a server, if that is why the stream failed.
+pub(crate) fn objection(failed: &io::Error) -> Option<Error> {
+    let objection = failed.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let message = "no TLS with this server: check that the port speaks TLS, that the host is the \
+                   one in the server's certificate, and that who signed it is trusted";
+    Some(Error::new(ErrorKind::Config, message).with("reason", objection))
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|reason| {
+            broken("the file of trusted certificates can't be read: it must be PEM")
+                .with("ca_file", path.display())
+                .with("reason", reason)
+        })
+}
+
+fn no_certificates(ca_file: Option<&Path>) -> Error {
+    match ca_file {
+        Some(path) => broken("there is no usable certificate in the file of trusted ones")
+            .with("ca_file", path.display()),
+        None => broken(
+            "the system has no trusted certificates: install them (ca-certificates), or set \
+             ca_file",
+        ),
+    }
+}
+
+fn broken(message: &'static str) -> Error {
+    Error::new(ErrorKind::Config, message)
+}

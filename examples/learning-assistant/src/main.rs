@@ -1,0 +1,118 @@
+//! `cargo run --release`: the service, its clients, and what the cache does for them.
+
+use std::error::Error;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use larder::Config;
+use learning_assistant::arguments::Arguments;
+use learning_assistant::database::{Database, Sample};
+use learning_assistant::report::{self, Summary};
+use learning_assistant::traffic::{self, Recorder};
+use learning_assistant::{App, Server};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// How long loads under way may take when the service ends.
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log_to_stderr();
+    match run(&arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            // If nobody reads this either, nobody is left to be told.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let sample = Sample::default();
+    let database = Database::open(arguments.database(), sample, say_what_is_made).await?;
+    let app = App::start(&config, database).await?;
+    let server = Server::start(&app, arguments.port).await?;
+    let stop = stopped_by_signal()?;
+    let url = server.url();
+    let mut out = io::stdout();
+    report::greet(&mut out, &app, &url, arguments).await?;
+
+    let mut code = ExitCode::SUCCESS;
+    if arguments.serve_only {
+        stop.cancelled().await;
+    } else {
+        let summary = send_traffic(&app, &url, sample, arguments, &stop).await?;
+        writeln!(out, "\n{summary}")?;
+        if !summary.is_success() {
+            code = ExitCode::FAILURE;
+        }
+    }
+
+    server.stop().await?;
+    let left = app.cache.shutdown(SHUTDOWN_DEADLINE).await;
+    if !left.is_clean() {
+        tracing::warn!(tasks = ?left.aborted, "tasks were aborted at the end");
+    }
+    Ok(code)
+}
+
+async fn send_traffic(
+    app: &App,
+    url: &str,
+    sample: Sample,
+    arguments: &Arguments,
+    stop: &CancellationToken,
+) -> Result<Summary, Box<dyn Error>> {
+    let recorder = Arc::new(Recorder::new()?);
+    let began = Instant::now();
+    let mut out = io::stdout();
+    tokio::select! {
+        () = traffic::run(url, sample, arguments.traffic(), &recorder, stop) => {}
+        lines = report::every_second(&mut out, app, &recorder) => lines?,
+    }
+    Ok(Summary::of(app, &recorder, began.elapsed()))
+}
+
+/// A token that Ctrl-C and SIGTERM cancel. The second of them ends the process at once.
+fn stopped_by_signal() -> io::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut received = async move || {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        received().await;
+        stopped.cancel();
+        received().await;
+        std::process::exit(130);
+    });
+    Ok(stop)
+}
+
+fn say_what_is_made(rows: &str) {
+    // A database is worth making also when nobody hears of it.
+    let _ = writeln!(io::stdout(), "Making the database: {rows}");
+}
+
+/// `RUST_LOG` says what is logged. Default: warnings.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}

@@ -1,0 +1,51 @@
+//! What a person at a terminal, or a pipe, gets to see.
+
+mod greeting;
+mod lines;
+mod numbers;
+mod summary;
+
+use larder::{Health, NamespaceStats};
+
+pub use self::greeting::greet;
+pub use self::lines::every_second;
+pub use self::summary::Summary;
+
+/// Lookups in the cache, by what they found.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lookups {
+    in_l1: u64,
+    in_l2: u64,
+    known_absent: u64,
+    all: u64,
+}
+
+impl Lookups {
+    fn of(stats: &NamespaceStats) -> Self {
+        Self {
+            in_l1: stats.l1_hits,
+            in_l2: stats.l2_hits,
+            known_absent: stats.negative_hits,
+            all: stats.l1_hits + stats.l2_hits + stats.negative_hits + stats.misses,
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            in_l1: self.in_l1 - before.in_l1,
+            in_l2: self.in_l2 - before.in_l2,
+            known_absent: self.known_absent - before.known_absent,
+            all: self.all - before.all,
+        }
+    }
+}
+
+/// The backend in a few words: `redis healthy 0.2 ms`, `redis degraded: timeout`.
+fn backend(health: &Health) -> String {
+    let (name, status) = (health.backend.name, health.status);
+    match (&health.backend.error, health.backend.latency) {
+        (Some(error), _) => format!("{name} {status}: {}", error.kind()),
+        (None, Some(latency)) => format!("{name} {status} {:.1} ms", numbers::millis(latency)),
+        (None, None) => format!("{name} {status}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Courses and contents: loads that may find nothing, with tags and times to live of their
+//! own, and one load for many keys.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use larder::{Loaded, Ttl};
+
+use crate::app::App;
+use crate::database::{Content, Course, Database};
+use crate::error::AppError;
+use crate::source::Source;
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/content/{id}", get(content))
+        .route("/courses/{id}/contents", get(contents))
+}
+
+async fn content(
+    State(app): State<App>,
+    Path(id): Path<u32>,
+    source: Source,
+) -> Result<Json<Arc<Content>>, AppError> {
+    let database = app.database.clone();
+    let key = id.to_string();
+    let content = match source {
+        Source::Cache => {
+            let request = app.contents.load(&key).tags(["content"]);
+            request.with(move || load_content(database, id)).await?
+        }
+        Source::Database => database.content(id).await?.map(Arc::new),
+    };
+    app.count_read();
+    content.map(Json).ok_or(AppError::NotFound("content"))
+}
+
+/// What is not there is remembered as well, so that asking for it again costs no query.
+async fn load_content(database: Database, id: u32) -> Result<Loaded<Content>, AppError> {
+    Ok(match database.content(id).await? {
+        Some(content) => {
+            let course = format!("course:{}", content.course);
+            Loaded::value(content).tags([course])
+        }
+        None => Loaded::absent(),
+    })
+}
+
+async fn contents(
+    State(app): State<App>,
+    Path(id): Path<u32>,
+    source: Source,
+) -> Result<Json<Vec<Arc<Content>>>, AppError> {
+    let course = course(&app, id, source).await?;
+    let database = app.database.clone();
+    let load = move |missing: Vec<u32>| async move {
+        let found = database.contents(missing).await?;
+        Ok::<_, AppError>(found.into_iter().map(|content| (content.id, content)))
+    };
+    let ids = course.contents.clone();
+    let mut found = match source {
+        // Under the same keys as the single ones, so that each read serves the other.
+        Source::Cache => app.contents.get_or_load_many(ids, load).await?,
+        Source::Database => load(ids)
+            .await?
+            .map(|(id, content)| (id, Arc::new(content)))
+            .collect(),
+    };
+    app.count_read();
+    let in_order = course.contents.iter().filter_map(|id| found.remove(id));
+    Ok(Json(in_order.collect()))
+}
+
+async fn course(app: &App, id: u32, source: Source) -> Result<Arc<Course>, AppError> {
+    let database = app.database.clone();
+    let course = match source {
+        Source::Cache => {
+            let load = move || async move {
+                let found = database.course(id).await?;
+                Ok::<_, AppError>(found.map_or_else(Loaded::absent, Loaded::value))
+            };
+            let key = id.to_string();
+            let request = app.courses.load(&key).ttl(Ttl::Long);
+            request.with(load).await?
+        }
+        Source::Database => database.course(id).await?.map(Arc::new),
+    };
+    app.count_read();
+    course.ok_or(AppError::NotFound("course"))
+}

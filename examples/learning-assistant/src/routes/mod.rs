@@ -1,0 +1,18 @@
+//! The routes, one file for what is read and written together.
+
+mod courses;
+mod operations;
+mod sessions;
+mod users;
+
+use axum::Router;
+
+use crate::app::App;
+
+pub(crate) fn all() -> Router<App> {
+    Router::new()
+        .merge(users::routes())
+        .merge(courses::routes())
+        .merge(sessions::routes())
+        .merge(operations::routes())
+}
