@@ -88,10 +88,13 @@ pub trait Clock: Debug + Send + Sync + 'static {
 }
 
 /// The clocks of the operating system.
+///
+/// The coarse clock is Linux's `CLOCK_MONOTONIC_COARSE`, at most one kernel tick (1 to
+/// 10 ms) behind; on other systems it is the precise one.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     origin: Instant,
-    coarse_origin: coarsetime::Instant,
+    coarse_origin: u64,
 }
 
 impl SystemClock {
@@ -100,7 +103,7 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             origin: Instant::now(),
-            coarse_origin: coarsetime::Instant::now(),
+            coarse_origin: coarse_nanos(),
         }
     }
 }
@@ -118,8 +121,10 @@ impl Clock for SystemClock {
 
     #[inline]
     fn coarse(&self) -> Moment {
-        let elapsed = coarsetime::Instant::now().duration_since(self.coarse_origin);
-        Moment(elapsed.as_nanos())
+        if cfg!(target_os = "linux") {
+            return Moment(coarse_nanos().saturating_sub(self.coarse_origin));
+        }
+        self.now()
     }
 
     fn wall(&self) -> Timestamp {
@@ -128,6 +133,19 @@ impl Clock for SystemClock {
             .unwrap_or_default();
         Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+#[cfg(target_os = "linux")]
+#[inline]
+fn coarse_nanos() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    // Neither part is ever negative on this clock.
+    time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn coarse_nanos() -> u64 {
+    0
 }
 
 #[cfg(test)]
