@@ -9,7 +9,6 @@
 
 #![expect(clippy::print_stdout, reason = "benchmarks print their figures")]
 
-use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// How often each candidate is run.
@@ -43,8 +42,9 @@ impl Paired {
         self
     }
 
-    /// Measures both and prints nanoseconds per call and the ratio of ours to theirs.
-    pub fn run<A, B>(&self, mut ours: impl FnMut() -> A, mut theirs: impl FnMut() -> B) {
+    /// Measures both and prints nanoseconds per call and the ratio of ours to theirs. Each
+    /// candidate is given a number of calls to make.
+    pub fn run(&self, mut ours: impl FnMut(u32), mut theirs: impl FnMut(u32)) {
         let calls = (calls_per_round(&mut ours), calls_per_round(&mut theirs));
         let mut rounds = Vec::with_capacity(ROUNDS);
         for _ in 0..ROUNDS {
@@ -65,23 +65,21 @@ impl Paired {
     }
 }
 
-fn calls_per_round<T>(call: &mut impl FnMut() -> T) -> u32 {
-    let began = Instant::now();
-    let mut calls = 0;
-    while began.elapsed() < ROUND_TIME {
-        for _ in 0..16 {
-            black_box(call());
+fn calls_per_round(candidate: &mut impl FnMut(u32)) -> u32 {
+    let mut calls = 64;
+    loop {
+        let began = Instant::now();
+        candidate(calls);
+        if began.elapsed() >= ROUND_TIME {
+            return calls;
         }
-        calls += 16;
+        calls *= 2;
     }
-    calls
 }
 
-fn nanos_per_call<T>(call: &mut impl FnMut() -> T, calls: u32) -> f64 {
+fn nanos_per_call(candidate: &mut impl FnMut(u32), calls: u32) -> f64 {
     let began = Instant::now();
-    for _ in 0..calls {
-        black_box(call());
-    }
+    candidate(calls);
     began.elapsed().as_nanos() as f64 / f64::from(calls)
 }
 

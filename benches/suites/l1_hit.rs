@@ -1,13 +1,15 @@
 //! A hit in process memory, next to a bare lookup in the same table.
 
+use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use futures_util::FutureExt;
 use larder::{Event, Namespace, Observer, TypedCache};
 use larder_benches::Paired;
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
 
 const KEYS: usize = 512;
 
@@ -50,12 +52,19 @@ impl Candidates {
         Ok(Self { keys, cache, bare })
     }
 
-    fn hit(&self, key: &str) -> Option<Arc<User>> {
-        self.cache.get(key).now_or_never()?.ok()?
+    /// Hits, awaited as a service awaits them: within one task.
+    async fn hit(&self, calls: u32) {
+        let mut keys = walk(&self.keys);
+        for _ in 0..calls {
+            black_box(self.cache.get(keys()).await).ok();
+        }
     }
 
-    fn look_up(&self, key: &str) -> Option<Arc<User>> {
-        self.bare.get(key)
+    fn look_up(&self, calls: u32) {
+        let mut keys = walk(&self.keys);
+        for _ in 0..calls {
+            black_box(self.bare.get(keys()));
+        }
     }
 }
 
@@ -69,27 +78,29 @@ fn walk<'k>(keys: &'k [String]) -> impl FnMut() -> &'k str {
 }
 
 fn l1_hit(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Runtime::new();
-    let candidates = runtime.map(|runtime| runtime.block_on(Candidates::new()));
-    let Ok(Ok(candidates)) = candidates else {
+    let Ok(runtime) = Runtime::new() else {
+        panic!("no runtime can be had");
+    };
+    let Ok(candidates) = runtime.block_on(Candidates::new()) else {
         panic!("the candidates can't be set up");
     };
-    assert!(
-        candidates
-            .keys
-            .iter()
-            .all(|key| candidates.hit(key).is_some())
-    );
-    let (mut ours, mut theirs) = (walk(&candidates.keys), walk(&candidates.keys));
+    let hit = |calls| runtime.block_on(candidates.hit(calls));
+    let look_up = |calls| candidates.look_up(calls);
     Paired::new("L1 hit vs bare quick_cache lookup")
         .promises(2.3)
-        .run(|| candidates.hit(ours()), || candidates.look_up(theirs()));
+        .run(hit, look_up);
     let mut group = criterion.benchmark_group("l1-hit");
-    group.bench_function("larder get", |b| b.iter(|| candidates.hit(ours())));
+    group.bench_function("larder get", |b| b.iter_custom(|calls| time(calls, hit)));
     group.bench_function("bare quick_cache", |b| {
-        b.iter(|| candidates.look_up(theirs()));
+        b.iter_custom(|calls| time(calls, look_up));
     });
     group.finish();
+}
+
+fn time(calls: u64, candidate: impl FnOnce(u32)) -> Duration {
+    let began = Instant::now();
+    candidate(u32::try_from(calls).unwrap_or(u32::MAX));
+    began.elapsed()
 }
 
 criterion_group!(benches, l1_hit);
