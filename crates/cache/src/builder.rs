@@ -1,6 +1,6 @@
 //! The construction of a cache.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use larder_cache_core::{
@@ -32,6 +32,7 @@ pub struct CacheBuilder {
     compression: Compression,
     compression_threshold_bytes: usize,
     observers: Vec<Arc<dyn Observer>>,
+    told: OnceLock<Observers>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -50,6 +51,7 @@ impl Default for CacheBuilder {
             compression: Compression::On,
             compression_threshold_bytes: 1024,
             observers: Vec::new(),
+            told: OnceLock::new(),
             clock: Arc::new(SystemClock::new()),
             random: Arc::new(SystemRandom),
         }
@@ -101,7 +103,9 @@ impl CacheBuilder {
     }
 
     /// How many loaders may run at once; further ones wait. It keeps the loss of the
-    /// backend from becoming the loss of the database. Default: 256.
+    /// backend from becoming the loss of the database. Loads that a loader itself asks for
+    /// take a place if one is free and never wait for one: their loader may wait for them.
+    /// Default: 256.
     pub fn max_concurrent_loads(mut self, loads: usize) -> Self {
         self.max_concurrent_loads = loads;
         self
@@ -129,6 +133,7 @@ impl CacheBuilder {
     /// Adds an observer, told of everything that happens. Default: none.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
+        self.told = OnceLock::new();
         self
     }
 
@@ -147,7 +152,9 @@ impl CacheBuilder {
     /// The observers so far, for a backend that has events of its own.
     #[must_use]
     pub fn observers(&self) -> Observers {
-        Observers::new(self.observers.iter().cloned())
+        // One list for all, so that an observer that panics is told no more by anybody.
+        let told = || Observers::new(self.observers.iter().cloned());
+        self.told.get_or_init(told).clone()
     }
 
     /// Builds the cache over a backend.
@@ -155,12 +162,7 @@ impl CacheBuilder {
     /// # Errors
     /// Kind `Config` or `InvalidTtl`, saying which setting can't work.
     pub fn build(self, backend: Arc<dyn Backend>) -> Result<Cache> {
-        self.validate()?;
-        let keyspace = Keyspace::new(KeyPrefix::new(&self.key_prefix)?);
-        for namespace in &self.namespaces {
-            check_compression(namespace, self.codec.is_some())?;
-            keyspace.register(namespace.clone())?;
-        }
+        let keyspace = self.validated()?;
         let observers = self.observers();
         let l1 = Memory::new(self.l1_bytes, Arc::clone(&self.clock), observers.clone())?;
         let compressor = self.codec.map(|codec| Compressor {
@@ -187,7 +189,15 @@ impl CacheBuilder {
         }))
     }
 
-    fn validate(&self) -> Result<()> {
+    /// Refuses settings that can't work, before anything is connected to.
+    ///
+    /// # Errors
+    /// As [`build`](CacheBuilder::build).
+    pub fn validate(&self) -> Result<()> {
+        self.validated().map(drop)
+    }
+
+    fn validated(&self) -> Result<Keyspace> {
         self.ttl_classes.validate()?;
         let refuse = |message: &'static str| Err(Error::new(ErrorKind::Config, message));
         if self.budget.is_zero() {
@@ -199,7 +209,15 @@ impl CacheBuilder {
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.max_concurrent_loads) {
             return refuse("max_concurrent_loads must be at least 1, or nothing is ever loaded");
         }
-        Ok(())
+        if self.codec.as_ref().is_some_and(|codec| codec.id() == 0) {
+            return refuse("a codec can't have the id 0, which stands for plain values");
+        }
+        let keyspace = Keyspace::new(KeyPrefix::new(&self.key_prefix)?);
+        for namespace in &self.namespaces {
+            check_compression(namespace, self.codec.is_some())?;
+            keyspace.register(namespace.clone())?;
+        }
+        Ok(keyspace)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use larder_cache_core::{Namespace, Result};
+use larder_cache_core::{Glob, Namespace, Result};
 
 use crate::handle::NamespaceHandle;
 use crate::health::Health;
+use crate::hold::Hold;
 use crate::shared::Shared;
 use crate::stats::Stats;
 
@@ -32,13 +33,13 @@ use crate::stats::Stats;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Cache {
-    shared: Arc<Shared>,
+    shared: Hold,
 }
 
 impl Cache {
     pub(crate) fn new(shared: Shared) -> Self {
         Self {
-            shared: Arc::new(shared),
+            shared: Hold::new(shared),
         }
     }
 
@@ -51,7 +52,7 @@ impl Cache {
         let registered = self.shared.keyspace.get(name)?;
         self.shared.check_encryption(&registered.settings())?;
         Ok(NamespaceHandle {
-            shared: Arc::clone(&self.shared),
+            shared: self.shared.clone(),
             space: self.shared.space(registered),
         })
     }
@@ -68,6 +69,9 @@ impl Cache {
     }
 
     /// Changes the settings of a namespace, for all that is read and stored from now on.
+    /// What L1 holds of it is dropped, and what is being loaded is not stored.
+    ///
+    /// `change` must not call the cache.
     ///
     /// # Errors
     /// Kind `UnknownNamespace`, or `Config` when the new settings can't work.
@@ -76,10 +80,16 @@ impl Cache {
         name: &str,
         change: impl FnOnce(Namespace) -> Namespace,
     ) -> Result<()> {
-        let current = self.shared.keyspace.get(name)?.settings();
-        let changed = change((*current).clone());
-        self.check_compression(&changed)?;
-        self.shared.keyspace.update(name, |_| changed)
+        let mut checked = Ok(());
+        self.shared.keyspace.update(name, |current| {
+            let changed = change(current.clone());
+            checked = self.check_compression(&changed);
+            if checked.is_ok() { changed } else { current }
+        })?;
+        checked?;
+        let id = self.shared.keyspace.get(name)?.id();
+        self.shared.outdate_matching(id, &Glob::new("*"));
+        Ok(())
     }
 
     /// The settings of all namespaces, in the order of registration.
@@ -139,7 +149,7 @@ impl Cache {
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let began = self.shared.clock.now();
         let aborted = self.shared.tasks.drain(deadline).await;
-        self.shared.backend.close().await;
+        self.shared.close_backend().await;
         ShutdownReport {
             aborted,
             elapsed: self.shared.clock.now().since(began),

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use larder_cache_core::{
-    Cursor, Event, Glob, Header, Key, Lifetime, Namespace, Result, Timestamp, Ttl,
-    entry::MAX_HEADER_BYTES,
+    Cursor, Event, Glob, Header, Key, Lifetime, Namespace, Result, Ttl, entry::MAX_HEADER_BYTES,
 };
 
+use crate::changes::{Change, SweepingChange};
+use crate::hold::Hold;
+use crate::l1::Outlook;
 use crate::lifetime;
 use crate::reading::{self, Fresh};
 use crate::scan;
@@ -26,7 +28,7 @@ const SCAN_PAGE: usize = 512;
 /// values for the rest.
 #[derive(Clone, Debug)]
 pub struct NamespaceHandle {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Hold,
     pub(crate) space: Arc<SpaceState>,
 }
 
@@ -80,23 +82,29 @@ impl NamespaceHandle {
     ) -> Result<u64> {
         let keys: Vec<K> = keys.into_iter().collect();
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        let physical = self.shared.physical_keys(&self.settings(), &keys)?;
-        let mut budget = self.shared.budget(None);
-        let deleted = self.delete_physical(&physical, &mut budget).await;
-        for key in &keys {
-            self.outdate(key);
-        }
-        self.shared.emit(
-            &self.space,
-            &Event::Deleted {
-                space: self.space.registered.space(),
-                keys: keys.len(),
-            },
-        );
-        deleted
+        self.delete_keys(&keys, &mut self.shared.budget(None)).await
     }
 
-    /// Deletes the values whose keys match a Redis glob pattern, and says how many.
+    async fn delete_keys(&self, keys: &[&str], budget: &mut Budget) -> Result<u64> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let physical = self.shared.physical_keys(&self.settings(), keys)?;
+        let named = keys.iter().copied();
+        let _change = Change::begin(&self.shared, &self.space, named, budget).await?;
+        let backend = &self.shared.backend;
+        let deleted = self
+            .shared
+            .call("delete", budget, |call| backend.delete(&physical, call))
+            .await?;
+        let (space, keys) = (self.space.registered.space(), keys.len());
+        self.shared
+            .emit(&self.space, &Event::Deleted { space, keys });
+        Ok(deleted)
+    }
+
+    /// Deletes the values whose keys match a Redis glob pattern, and says how many. No load
+    /// that runs in this process now will put an older value back.
     ///
     /// # Cost
     /// A scan of the whole backend, in pages, and a deletion per page. The budget is per
@@ -106,56 +114,19 @@ impl NamespaceHandle {
     /// When a page could not be read or deleted; values of earlier pages are gone then.
     pub async fn delete_by_pattern(&self, pattern: &str) -> Result<u64> {
         let pattern = Glob::new(pattern);
-        let mut cursor = Some(Cursor::start());
-        let mut deleted = Ok(0);
-        while let (Some(at), Ok(count)) = (cursor.take(), &mut deleted) {
-            match self.delete_page(at, &pattern).await {
-                Ok((more, next)) => {
-                    *count += more;
-                    cursor = next;
-                }
-                Err(error) => deleted = Err(error),
-            }
-        }
-        let id = self.space.id();
-        self.shared.l1.invalidate_matching(id, &pattern);
-        self.shared
-            .flights
-            .detach_matching(|space, key| space == id && pattern.matches(key));
-        deleted
-    }
-
-    async fn delete_page(&self, at: Cursor, pattern: &Glob) -> Result<(u64, Option<Cursor>)> {
         let mut budget = self.shared.budget(None);
-        let (keys, next) = self.scan_page(at, pattern, &mut budget).await?;
-        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let physical = self.shared.physical_keys(&self.settings(), &texts)?;
-        let deleted = self.delete_physical(&physical, &mut budget).await?;
-        for key in &keys {
-            self.outdate(key);
+        let _change =
+            SweepingChange::begin(&self.shared, &self.space, &pattern, &mut budget).await?;
+        let mut cursor = Some(Cursor::start());
+        let mut deleted = 0;
+        while let Some(at) = cursor {
+            let (keys, next) = self.scan_page(at, &pattern, &mut budget).await?;
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            deleted += self.delete_keys(&keys, &mut budget).await?;
+            cursor = next;
+            budget = self.shared.budget(None);
         }
-        self.shared.emit(
-            &self.space,
-            &Event::Deleted {
-                space: self.space.registered.space(),
-                keys: keys.len(),
-            },
-        );
-        Ok((deleted, next))
-    }
-
-    async fn delete_physical(&self, keys: &[Key], budget: &mut Budget) -> Result<u64> {
-        let backend = &self.shared.backend;
-        self.shared
-            .call("delete", budget, |call| backend.delete(keys, call))
-            .await
-    }
-
-    /// After a change was acknowledged, or may have happened: what L1 and loads under way
-    /// know of the key is outdated.
-    pub(crate) fn outdate(&self, key: &str) {
-        self.shared.l1.invalidate(self.space.id(), key);
-        self.shared.flights.detach(self.space.id(), key);
+        Ok(deleted)
     }
 
     /// Says whether `get` would find a value.
@@ -168,70 +139,69 @@ impl NamespaceHandle {
     /// When the backend did not answer.
     pub async fn exists(&self, key: impl AsRef<str>) -> Result<bool> {
         let key = key.as_ref();
-        if self.in_l1(key).is_some() {
-            return Ok(true);
+        match self.outlook(key) {
+            Outlook::Fresh(_) => Ok(true),
+            Outlook::Absent => Ok(false),
+            Outlook::Unknown => Ok(self.stored_ttl(key).await?.is_some()),
         }
-        Ok(self.ttl(key).await?.is_some())
     }
 
     /// How long `get` will find the value; `None`: it does not now.
     ///
     /// # Cost
-    /// As [`exists`](NamespaceHandle::exists).
+    /// One round trip and 4 KiB at most, not the value.
     ///
     /// # Errors
     /// When the backend did not answer.
     pub async fn ttl(&self, key: impl AsRef<str>) -> Result<Option<Remaining>> {
         let key = key.as_ref();
-        let physical = self.shared.physical_keys(&self.settings(), &[key])?;
-        let mut budget = self.shared.budget(None);
-        let fresh = self.fresh_among(&physical, &mut budget).await;
-        let in_l1 = self.in_l1(key);
-        match fresh {
-            Err(error) if in_l1.is_none() => Err(error),
-            fresh => {
-                let stored = fresh
-                    .ok()
-                    .and_then(|fresh| fresh.into_iter().next().flatten());
-                Ok(stored.or(in_l1).map(Remaining::from))
-            }
-        }
+        let known = match self.outlook(key) {
+            Outlook::Fresh(fresh) => fresh,
+            Outlook::Absent => return Ok(None),
+            Outlook::Unknown => return Ok(self.stored_ttl(key).await?.map(Remaining::from)),
+        };
+        // L1 may hold it for less time than the backend does, or longer than it is there.
+        let stored = self.stored_ttl(key).await.unwrap_or_default();
+        Ok(Some(stored.unwrap_or(known).into()))
     }
 
-    fn in_l1(&self, key: &str) -> Option<Fresh> {
-        self.shared.l1.fresh_for(self.space.id(), key)
+    fn outlook(&self, key: &str) -> Outlook {
+        self.shared.l1.outlook(self.space.id(), key)
+    }
+
+    async fn stored_ttl(&self, key: &str) -> Result<Option<Fresh>> {
+        let physical = [self.shared.physical_key(&self.settings(), key)?];
+        let mut budget = self.shared.budget(None);
+        let mut fresh = self.fresh_among(&physical, &mut budget).await?;
+        Ok(fresh.pop().flatten())
     }
 
     /// Moves the expiry of a value: it stays fresh for `ttl` from now, and usable for the
     /// namespace's grace behind that. Says whether there was a value.
     ///
     /// # Cost
-    /// One round trip; the value is not sent.
+    /// Two round trips; the value is not sent.
     ///
     /// # Errors
     /// Kind `InvalidTtl`, or when the backend did not confirm it.
     pub async fn expire(&self, key: impl AsRef<str>, ttl: impl Into<Ttl>) -> Result<bool> {
         let key = key.as_ref();
         let lifetime = self.lifetime(ttl.into())?;
-        let physical = self.shared.physical_keys(&self.settings(), &[key])?;
+        let physical = [self.shared.physical_key(&self.settings(), key)?];
         let mut budget = self.shared.budget(None);
-        if self
-            .fresh_among(&physical, &mut budget)
-            .await?
-            .iter()
-            .all(Option::is_none)
-        {
+        let fresh = self.fresh_among(&physical, &mut budget).await?;
+        if fresh.iter().all(Option::is_none) {
             return Ok(false);
         }
+        let _change = Change::begin(&self.shared, &self.space, [key], &mut budget).await?;
         let backend = &self.shared.backend;
         let moved = self
             .shared
             .call("expire", &mut budget, |call| {
                 backend.expire(&physical, lifetime, call)
             })
-            .await;
-        self.outdate(key);
-        Ok(moved?.into_iter().any(|moved| moved))
+            .await?;
+        Ok(moved.into_iter().any(|moved| moved))
     }
 
     pub(crate) fn lifetime(&self, ttl: Ttl) -> Result<Lifetime> {
@@ -239,7 +209,7 @@ impl NamespaceHandle {
             ttl_classes,
             random,
             ..
-        } = &*self.shared;
+        } = &**self.shared;
         lifetime::of_value(ttl, &self.settings(), ttl_classes, &**random)
     }
 
@@ -296,6 +266,7 @@ impl NamespaceHandle {
             return Ok(Vec::new());
         }
         let settings = self.settings();
+        let compressor = self.shared.compressor.as_ref();
         let backend = &self.shared.backend;
         let heads = self
             .shared
@@ -309,11 +280,11 @@ impl NamespaceHandle {
                 fresh.push(None);
                 continue;
             };
-            let now: Timestamp = self.shared.server_time(key, budget).await?;
+            let now = self.shared.server_time(key, budget).await?;
             let header = Header::read(&head.bytes, head.total_bytes).ok();
-            fresh.push(header.and_then(|header| {
-                reading::fresh_for(&header, &settings, now).map(|f| f.bounded(head.expiry))
-            }));
+            let in_header =
+                header.and_then(|header| reading::fresh_for(&header, &settings, compressor, now));
+            fresh.push(in_header.map(|fresh| fresh.bounded(head.expiry)));
         }
         Ok(fresh)
     }

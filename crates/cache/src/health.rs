@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use larder_cache_core::{Call, Connections, Error, Node, Result};
+use larder_cache_core::{Connections, Error, Node, Result};
 
-use crate::shared::Shared;
+use crate::shared::{Budget, Shared};
 use crate::stats::L1Stats;
 
 /// Whether a cache is well, asked now.
@@ -62,12 +62,16 @@ impl fmt::Display for Status {
 
 impl Shared {
     pub(crate) async fn health(&self) -> Health {
-        let began = self.clock.now();
-        let probed = self.probe().await;
-        let latency = self.clock.now().since(began);
-        let (nodes, error) = match probed {
-            Ok(nodes) => (nodes, None),
-            Err(error) => (Vec::new(), Some(error)),
+        let mut budget = self.budget(None);
+        let probed = self.probe(&mut budget).await;
+        let (latency, error) = match probed {
+            Ok(latency) => (Some(latency), None),
+            Err(error) => (None, Some(error)),
+        };
+        let nodes = match self.backend.inspect() {
+            // A server that answers is well, also when it keeps its facts to itself.
+            Some(inspect) if error.is_none() => inspect.nodes(budget.call()).await,
+            _ => Ok(Vec::new()),
         };
         Health {
             status: match &error {
@@ -77,32 +81,23 @@ impl Shared {
             },
             backend: BackendHealth {
                 name: self.backend.name(),
-                latency: error.is_none().then_some(latency),
+                latency,
                 error,
                 connections: self.backend.connections(),
-                nodes,
+                nodes: nodes.unwrap_or_default(),
             },
             l1: self.l1_stats(),
             background_tasks: self.tasks.count(),
         }
     }
 
-    /// Asks the backend for something it has to look up, and for its nodes.
-    async fn probe(&self) -> Result<Vec<Node>> {
-        let key = self.keyspace.prefix().internal("health")?;
-        let mut budget = self.budget(None);
-        self.call("exists", &mut budget, |call| async move {
-            self.backend.exists(&[key], call).await
-        })
-        .await?;
-        match self.backend.inspect() {
-            None => Ok(Vec::new()),
-            // A server that answers is well, also when it keeps its facts to itself.
-            Some(inspect) => Ok(inspect
-                .nodes(Call::within(self.budget))
-                .await
-                .unwrap_or_default()),
-        }
+    /// Asks the backend for something it has to look up, and says how long that took.
+    async fn probe(&self, budget: &mut Budget) -> Result<Duration> {
+        let key = [self.keyspace.prefix().internal("health")?];
+        let began = self.clock.now();
+        self.call("exists", budget, |call| self.backend.exists(&key, call))
+            .await?;
+        Ok(self.clock.now().since(began))
     }
 
     pub(crate) fn l1_stats(&self) -> L1Stats {

@@ -35,8 +35,10 @@
 
 mod builder;
 mod cache;
+mod changes;
 mod handle;
 mod health;
+mod hold;
 mod l1;
 mod lifetime;
 mod load;

@@ -44,13 +44,17 @@ pub(crate) fn of_absence(
     namespace: &Namespace,
     classes: &TtlClasses,
 ) -> Result<Option<Lifetime>> {
-    let ttl = match asked {
-        Ttl::Default => namespace.negative_ttl,
-        other => other.resolve(classes)?,
+    let ttl = if asked == Ttl::Default {
+        let Some(ttl) = namespace.negative_ttl else {
+            return Ok(None);
+        };
+        Some(ttl)
+    } else {
+        asked.resolve(classes)?
     };
-    Ok(ttl.map(|ttl| Lifetime {
-        soft: Some(ttl),
-        hard: Some(ttl),
+    Ok(Some(Lifetime {
+        soft: ttl,
+        hard: ttl,
     }))
 }
 
@@ -96,15 +100,26 @@ mod tests {
         check(Ttl::Default, &users.clone().ttl(Ttl::None), None);
     }
 
+    fn check_absence(asked: Ttl, namespace: &Namespace, expected: Option<Lifetime>) {
+        let lifetime = of_absence(asked, namespace, &TtlClasses::default()).unwrap();
+        assert_eq!(lifetime, expected, "{asked:?}");
+    }
+
     #[test]
     fn absence_has_a_time_of_its_own() {
         let users = Namespace::new("users").negative_ttl(Duration::from_secs(7));
-        let classes = TtlClasses::default();
-        let of = |ttl, namespace| of_absence(ttl, namespace, &classes).unwrap();
-        let seven = Some(Duration::from_secs(7));
-        assert_eq!(of(Ttl::Default, &users).unwrap().hard, seven);
-        assert_eq!(of(Ttl::Default, &users.clone().negative_ttl(None)), None);
-        let short = Some(Duration::from_secs(300));
-        assert_eq!(of(Ttl::Short, &users).unwrap().hard, short);
+        let forgetful = users.clone().negative_ttl(None);
+        let ends_after = |seconds| {
+            let ttl = Some(Duration::from_secs(seconds));
+            Some(Lifetime {
+                soft: ttl,
+                hard: ttl,
+            })
+        };
+        check_absence(Ttl::Default, &users, ends_after(7));
+        check_absence(Ttl::Default, &forgetful, None);
+        check_absence(Ttl::Short, &users, ends_after(300));
+        check_absence(Ttl::Short, &forgetful, ends_after(300));
+        check_absence(Ttl::None, &users, Some(Lifetime::default()));
     }
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use larder_cache_core::{
-    Bytes, Codec, Compression, Entry, Error, ErrorKind, Format, MissReason, Namespace, Place,
-    Result,
+    Bytes, Codec, Compression, Entry, Error, ErrorKind, Format, Header, MissReason, Namespace,
+    Place, Result,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+const MESSAGE_PACK: u8 = Format::MessagePack.id();
+const JSON: u8 = Format::Json.id();
 
 /// How bodies are compressed, for a whole cache.
 #[derive(Clone, Debug)]
@@ -74,40 +77,52 @@ pub(crate) fn decode<V: DeserializeOwned>(
     compressor: Option<&Compressor>,
     place: &Place<'_>,
 ) -> Result<V, MissReason> {
-    let header = &entry.header;
+    check_readable(&entry.header, namespace, compressor)?;
+    let plain = match compressor {
+        Some(compressor) if entry.header.compression != 0 => decompress(entry, compressor, place),
+        _ => Some(entry.body.clone()),
+    };
+    plain
+        .and_then(|plain| deserialize(&plain, entry.header.format))
+        .ok_or(MissReason::Undecodable)
+}
+
+/// Whether the body of an entry can be understood, as far as its header tells.
+pub(crate) fn check_readable(
+    header: &Header,
+    namespace: &Namespace,
+    compressor: Option<&Compressor>,
+) -> Result<(), MissReason> {
     if namespace
         .schema
         .is_some_and(|pinned| pinned != header.schema)
     {
         return Err(MissReason::Schema);
     }
-    if header.encryption_key != 0 {
-        return Err(MissReason::Undecodable);
-    }
-    let plain = match header.compression {
-        0 => entry.body.clone(),
-        id => decompress(
-            entry,
-            namespace,
-            compressor.filter(|c| c.codec.id() == id),
-            place,
-        )?,
+    let known_codec = match header.compression {
+        0 => true,
+        id => {
+            compressor.is_some_and(|c| c.codec.id() == id)
+                && plain_bytes(header) <= namespace.max_value_bytes
+        }
     };
-    deserialize(&plain, header.format).ok_or(MissReason::Undecodable)
+    let known_format = [MESSAGE_PACK, JSON].contains(&header.format);
+    let plain_keys = header.dictionary == 0 && header.encryption_key == 0;
+    if known_codec && known_format && plain_keys {
+        Ok(())
+    } else {
+        Err(MissReason::Undecodable)
+    }
 }
 
-fn decompress(
-    entry: &Entry,
-    namespace: &Namespace,
-    compressor: Option<&Compressor>,
-    place: &Place<'_>,
-) -> Result<Bytes, MissReason> {
-    let plain_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
-    compressor
-        .filter(|_| plain_bytes <= namespace.max_value_bytes)
-        .and_then(|c| c.codec.decode(&entry.body, plain_bytes, place).ok())
-        .filter(|plain| plain.len() == plain_bytes)
-        .ok_or(MissReason::Undecodable)
+fn decompress(entry: &Entry, compressor: &Compressor, place: &Place<'_>) -> Option<Bytes> {
+    let plain_bytes = plain_bytes(&entry.header);
+    let plain = compressor.codec.decode(&entry.body, plain_bytes, place);
+    plain.ok().filter(|plain| plain.len() == plain_bytes)
+}
+
+fn plain_bytes(header: &Header) -> usize {
+    usize::try_from(header.plain_bytes).unwrap_or(usize::MAX)
 }
 
 fn chosen<'c>(
@@ -150,8 +165,6 @@ fn unserializable<V>(source: impl std::error::Error + Send + Sync + 'static) -> 
 }
 
 fn deserialize<V: DeserializeOwned>(plain: &[u8], format: u8) -> Option<V> {
-    const MESSAGE_PACK: u8 = Format::MessagePack.id();
-    const JSON: u8 = Format::Json.id();
     match format {
         MESSAGE_PACK => rmp_serde::from_slice(plain).ok(),
         JSON => serde_json::from_slice(plain).ok(),

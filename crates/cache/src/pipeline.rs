@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use larder_cache_core::{
-    Error, ErrorKind, Event, Key, Lifetime, Operation, Reply, Result, Tag, Timestamp, Ttl,
-};
+use larder_cache_core::{Error, ErrorKind, Event, Key, MissReason, Operation, Reply, Result, Ttl};
 
+use crate::changes::Change;
 use crate::l1::{Generation, Slot};
 use crate::options::SetOptions;
 use crate::reading::{Found, Reader};
+use crate::shared::Budget;
 use crate::typed::TypedCache;
 use crate::value::Value;
 use crate::writing::{Prepared, Terms};
@@ -57,15 +57,6 @@ impl<V> PipelineReply<V> {
             _ => None,
         }
     }
-}
-
-/// What is known of a step before it is sent.
-struct Sent {
-    key: String,
-    physical: Key,
-    sample: Generation,
-    slot: Option<Slot>,
-    operation: &'static str,
 }
 
 impl<'a, V: Value> Pipeline<'a, V> {
@@ -120,79 +111,60 @@ impl<'a, V: Value> Pipeline<'a, V> {
     /// When a key, value or option is refused (nothing was sent then), or when none of the
     /// operations got an answer.
     pub async fn run(self) -> Result<Vec<Result<PipelineReply<V>>>> {
-        let shared = &self.cache.shared;
+        let Self { cache, steps } = self;
+        let shared = &cache.shared;
         let mut budget = shared.budget(None);
-        let mut sent = Vec::with_capacity(self.steps.len());
-        let mut operations = Vec::with_capacity(self.steps.len());
-        for (key, step) in self.steps {
-            let (operation, slot) = self.cache.operation(&key, &step, &budget).await?;
-            sent.push(Sent {
-                physical: physical_of(&operation),
-                sample: shared.l1.sample(self.cache.space.id(), &key),
-                slot,
-                operation: step.name(),
-                key,
-            });
+        let mut operations = Vec::with_capacity(steps.len());
+        let mut slots = Vec::with_capacity(steps.len());
+        for (key, step) in &steps {
+            let (operation, slot) = cache.operation(key, step, &mut budget).await?;
             operations.push(operation);
+            slots.push(slot);
         }
         if operations.is_empty() {
             return Ok(Vec::new());
         }
-        let replies = shared
-            .call("pipeline", &mut budget, |call| {
-                shared.backend.pipeline(&operations, call)
-            })
-            .await;
-        let replies = replies.inspect_err(|_| {
-            for one in sent.iter().filter(|one| one.operation != "get") {
-                self.cache.outdate(&one.key);
-            }
-        })?;
+        let changes = |step: &Step<V>| !matches!(step, Step::Get);
+        let changed = steps.iter().filter(|(_, step)| changes(step));
+        let changed = changed.map(|(key, _)| key.as_str());
+        let change = Change::begin(shared, &cache.space, changed, &mut budget).await?;
+        let sample = |(key, _): &(String, _)| shared.l1.sample(cache.space.id(), key);
+        let samples: Vec<Generation> = steps.iter().map(sample).collect();
+        let sent = shared.call("pipeline", &mut budget, |call| {
+            shared.backend.pipeline(&operations, call)
+        });
+        let replies = sent.await?;
+        if replies.len() != steps.len() {
+            return Err(unanswered());
+        }
+        let outcomes = steps.iter().zip(slots).zip(&replies);
+        let outcomes = outcomes.filter(|(((_, step), _), _)| changes(step));
+        change.made(outcomes.map(|((_, slot), reply)| slot.filter(|_| reply.is_ok())));
         let mut answers = Vec::with_capacity(replies.len());
-        for (one, reply) in sent.into_iter().zip(replies) {
-            let now = shared.server_time(&one.physical, &budget).await?;
-            answers.push(self.cache.answer(one, reply, now));
+        let sent = steps.iter().zip(operations).zip(samples);
+        for ((((key, _), operation), sample), reply) in sent.zip(replies) {
+            let answer = cache.answer(key, &operation, reply, sample, &mut budget);
+            answers.push(answer.await);
         }
         Ok(answers)
     }
 }
 
-impl<V> Step<V> {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::Set(..) => "set",
-            Self::Delete => "delete",
-            Self::Expire(_) => "expire",
-        }
-    }
-}
-
 impl<V: Value> TypedCache<V> {
+    /// What a step sends, and what L1 may hold after it.
     async fn operation(
         &self,
         key: &str,
         step: &Step<V>,
-        budget: &crate::shared::Budget,
+        budget: &mut Budget,
     ) -> Result<(Operation, Option<Slot>)> {
-        let physical = || {
-            let mut keys = self.shared.physical_keys(&self.settings(), &[key])?;
-            keys.pop().ok_or_else(unanswered)
-        };
+        let physical = self.shared.physical_key(&self.settings(), key)?;
         Ok(match step {
-            Step::Get => (Operation::Get(physical()?), None),
-            Step::Delete => (Operation::Delete(physical()?), None),
-            Step::Expire(ttl) => {
-                let lifetime: Lifetime = self.lifetime(*ttl)?;
-                (Operation::Expire(physical()?, lifetime), None)
-            }
+            Step::Get => (Operation::Get(physical), None),
+            Step::Delete => (Operation::Delete(physical), None),
+            Step::Expire(ttl) => (Operation::Expire(physical, self.lifetime(*ttl)?), None),
             Step::Set(value, options) => {
-                let terms = Terms {
-                    ttl: options.ttl,
-                    tags: Tag::list(&options.tags)?,
-                    compression: options.compression,
-                    ..Terms::default()
-                };
+                let terms = Terms::of(options)?;
                 let prepared = self
                     .shared
                     .prepare(&self.space, key, Some(value), &terms, budget)
@@ -203,47 +175,59 @@ impl<V: Value> TypedCache<V> {
         })
     }
 
-    fn answer(&self, sent: Sent, reply: Result<Reply>, now: Timestamp) -> Result<PipelineReply<V>> {
-        let Sent {
-            key,
-            physical,
-            sample,
-            slot,
-            operation,
-        } = sent;
+    async fn answer(
+        &self,
+        key: &str,
+        operation: &Operation,
+        reply: Result<Reply>,
+        sample: Generation,
+        budget: &mut Budget,
+    ) -> Result<PipelineReply<V>> {
         let space = self.space.registered.space();
-        if operation != "get" {
-            let slot = slot.filter(|_| reply.is_ok());
-            self.shared.l1.supersede(space.id, &key, slot, sample);
-            self.shared.flights.detach(space.id, &key);
-        }
-        match (operation, reply?) {
-            ("get", Reply::Value(stored)) => {
-                let settings = self.settings();
-                let reader = Reader::new(&self.shared, &self.space, &settings);
-                let found = stored.map_or(
-                    Found::Missing(larder_cache_core::MissReason::NotFound),
-                    |stored| reader.take_in(&key, &physical, &stored, now, sample),
-                );
-                Ok(PipelineReply::Value(self.tell(&key, &found)))
+        match (operation, reply) {
+            (Operation::Get(physical), reply) => {
+                let found = self.found(key, physical, reply, sample, budget).await;
+                if found.is_err() {
+                    self.tell::<V>(key, &Found::Missing(MissReason::Backend));
+                }
+                Ok(PipelineReply::Value(self.tell(key, &found?)))
             }
-            ("set", Reply::Done(_)) => Ok(PipelineReply::Stored),
-            ("delete", Reply::Done(deleted)) => {
+            (Operation::Set(write), Ok(Reply::Done(_))) => {
+                self.shared.tell_stored(&self.space, key, write);
+                Ok(PipelineReply::Stored)
+            }
+            (Operation::Delete(_), Ok(Reply::Done(deleted))) => {
                 self.shared
                     .emit(&self.space, &Event::Deleted { space, keys: 1 });
                 Ok(PipelineReply::Deleted(deleted))
             }
-            ("expire", Reply::Done(moved)) => Ok(PipelineReply::Expired(moved)),
+            (Operation::Expire(..), Ok(Reply::Done(moved))) => Ok(PipelineReply::Expired(moved)),
+            (_, Err(error)) => Err(error),
             _ => Err(unanswered()),
         }
     }
-}
 
-fn physical_of(operation: &Operation) -> Key {
-    match operation {
-        Operation::Get(key) | Operation::Delete(key) | Operation::Expire(key, _) => key.clone(),
-        Operation::Set(write) => write.key.clone(),
-        _ => unreachable!("a pipeline is built of these four"),
+    async fn found(
+        &self,
+        key: &str,
+        physical: &Key,
+        reply: Result<Reply>,
+        sample: Generation,
+        budget: &mut Budget,
+    ) -> Result<Found<V>> {
+        let stored = match reply {
+            Ok(Reply::Value(None)) => return Ok(Found::Missing(MissReason::NotFound)),
+            Ok(Reply::Value(Some(stored))) => stored,
+            Ok(_) => return Err(unanswered()),
+            Err(error) if error.kind() == ErrorKind::WrongType => {
+                return Ok(Found::Missing(MissReason::WrongType));
+            }
+            Err(error) => return Err(error),
+        };
+        let now = self.shared.server_time(physical, budget).await?;
+        let settings = self.settings();
+        let reader = Reader::new(&self.shared, &self.space, &settings);
+        Ok(reader.take_in(key, physical, &stored, now, sample))
     }
 }
 

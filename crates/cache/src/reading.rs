@@ -10,7 +10,7 @@ use larder_cache_core::{
 };
 
 use crate::l1::{Generation, Slot};
-use crate::payload;
+use crate::payload::{self, Compressor};
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
 
@@ -40,7 +40,7 @@ impl Shared {
         budget: &mut Budget,
     ) -> Result<Found<V>> {
         let settings = space.settings();
-        let physical = self.keyspace.prefix().value(&settings.prefix, key)?;
+        let physical = self.physical_key(&settings, key)?;
         let sample = self.l1.sample(space.id(), key);
         let keys = slice::from_ref(&physical);
         let read = self.call("get", budget, |call| self.backend.get(keys, call));
@@ -71,9 +71,15 @@ impl Shared {
             .iter()
             .map(|key| self.l1.sample(space.id(), key))
             .collect();
-        let stored = self
-            .call("get", budget, |call| self.backend.get(&physical, call))
-            .await?;
+        let read = self.call("get", budget, |call| self.backend.get(&physical, call));
+        let stored = match read.await {
+            // The backend says so of a single key alone.
+            Err(error) if error.kind() == ErrorKind::WrongType => {
+                let wrong_type = |_| Found::Missing(MissReason::WrongType);
+                return Ok(keys.iter().map(wrong_type).collect());
+            }
+            other => other?,
+        };
         let reader = Reader::new(self, space, &settings);
         let mut found = Vec::with_capacity(keys.len());
         for (index, stored) in stored.into_iter().enumerate() {
@@ -89,10 +95,13 @@ impl Shared {
         Ok(found)
     }
 
+    pub(crate) fn physical_key(&self, settings: &Namespace, key: &str) -> Result<Key> {
+        self.keyspace.prefix().value(&settings.prefix, key)
+    }
+
     pub(crate) fn physical_keys(&self, settings: &Namespace, keys: &[&str]) -> Result<Vec<Key>> {
-        let prefix = self.keyspace.prefix();
         keys.iter()
-            .map(|key| prefix.value(&settings.prefix, key))
+            .map(|key| self.physical_key(settings, key))
             .collect()
     }
 
@@ -115,19 +124,30 @@ impl Shared {
         let now = self.clock.coarse();
         let end =
             |duration: Option<Duration>| duration.map_or(Moment::FAR_FUTURE, |d| now.after(d));
+        let (stale_at, hard) = (end(soft), end(hard).min(end(bound)));
         Some(Slot {
+            // A stale "there is none" is of no use.
+            gone_at: if value.is_some() {
+                hard
+            } else {
+                hard.min(stale_at)
+            },
             value: value.map(|value| value as _),
-            stale_at: end(soft),
-            gone_at: end(hard).min(end(bound)),
+            stale_at,
             value_bytes: value_bytes as u64,
         })
     }
 }
 
 /// Whether `get` would answer with a value, and for how long it will; `None`: it would not.
-pub(crate) fn fresh_for(header: &Header, settings: &Namespace, now: Timestamp) -> Option<Fresh> {
+pub(crate) fn fresh_for(
+    header: &Header,
+    settings: &Namespace,
+    compressor: Option<&Compressor>,
+    now: Timestamp,
+) -> Option<Fresh> {
     let freshness = header.freshness;
-    let readable = settings.schema.is_none_or(|pinned| pinned == header.schema);
+    let readable = payload::check_readable(header, settings, compressor).is_ok();
     if header.kind != Kind::Value || !readable || freshness.is_stale(now) || freshness.is_gone(now)
     {
         return None;
@@ -201,7 +221,9 @@ impl<'a> Reader<'a> {
         };
         let left = |end: Option<Timestamp>| end.map(|end| end.since(now));
         let (soft, hard) = (left(freshness.soft), left(freshness.hard));
-        let bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
+        // The header alone could understate what the value takes.
+        let plain_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
+        let bytes = plain_bytes.max(entry.body.len());
         let slot = self
             .shared
             .slot(self.settings, value.clone(), soft, hard, bytes);

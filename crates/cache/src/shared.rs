@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use larder_cache_core::{
-    Backend, Call, Clock, Encryption, Error, ErrorKind, Event, Key, Namespace, Observers, Random,
-    Result, Timestamp, TtlClasses,
+    Backend, Call, Clock, Encryption, Error, ErrorKind, Event, Glob, Key, Namespace, Observers,
+    Random, Result, Timestamp, TtlClasses,
 };
 use larder_keyspace::{Keyspace, Registered};
 use tokio::sync::Semaphore;
@@ -16,6 +16,9 @@ use crate::load::{Flights, Refreshing};
 use crate::payload::Compressor;
 use crate::stats::Counters;
 use crate::tasks::Tasks;
+
+/// How long the backend may take to close.
+const CLOSE_TIME: Duration = Duration::from_secs(1);
 
 /// What all handles of one cache share.
 #[derive(Debug)]
@@ -53,6 +56,15 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(total: Duration) -> Self {
         Self { left: total }
+    }
+
+    /// The terms of a call on the time that is left.
+    pub(crate) fn call(&self) -> Call {
+        Call::within(self.left)
+    }
+
+    fn spend(&mut self, elapsed: Duration) {
+        self.left = self.left.saturating_sub(elapsed);
     }
 }
 
@@ -92,9 +104,9 @@ impl Shared {
             return Err(out_of_budget(operation));
         }
         let began = self.clock.now();
-        let result = run(Call::within(budget.left)).await;
+        let result = run(budget.call()).await;
         let elapsed = self.clock.now().since(began);
-        budget.left = budget.left.saturating_sub(elapsed);
+        budget.spend(elapsed);
         self.observers.emit(&Event::BackendCall {
             operation,
             elapsed,
@@ -104,8 +116,42 @@ impl Shared {
     }
 
     /// The time of the server that holds a key.
-    pub(crate) async fn server_time(&self, key: &Key, budget: &Budget) -> Result<Timestamp> {
-        self.backend.now(key, Call::within(budget.left)).await
+    pub(crate) async fn server_time(&self, key: &Key, budget: &mut Budget) -> Result<Timestamp> {
+        let began = self.clock.now();
+        let now = self.backend.now(key, budget.call()).await;
+        budget.spend(self.clock.now().since(began));
+        now
+    }
+
+    /// Waits for other calls of this process, on the time that is left.
+    pub(crate) async fn wait<T>(
+        &self,
+        operation: &'static str,
+        budget: &mut Budget,
+        others: impl Future<Output = T>,
+    ) -> Result<T> {
+        let began = self.clock.now();
+        let waited = tokio::time::timeout(budget.left, others).await;
+        budget.spend(self.clock.now().since(began));
+        waited.map_err(|_| out_of_budget(operation))
+    }
+
+    /// Outdates what L1 and loads under way know of the keys that match.
+    pub(crate) fn outdate_matching(&self, space: u32, pattern: &Glob) {
+        self.l1.invalidate_matching(space, pattern);
+        self.flights
+            .detach_matching(|of, key| of == space && pattern.matches(key));
+    }
+
+    /// Ends the backend's connections; one that takes long is left to itself.
+    pub(crate) async fn close_backend(&self) {
+        let closed = tokio::time::timeout(CLOSE_TIME, self.backend.close()).await;
+        if closed.is_err() {
+            tracing::warn!(
+                backend = self.backend.name(),
+                "the backend did not close in time"
+            );
+        }
     }
 
     pub(crate) fn space(&self, registered: Arc<Registered>) -> Arc<SpaceState> {

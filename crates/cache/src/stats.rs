@@ -66,8 +66,9 @@ pub struct NamespaceStats {
 }
 
 impl NamespaceStats {
-    /// Reads that were answered without a load, as a share of all reads; `None` before the
-    /// first one.
+    /// The hits of both tiers, negative ones among them, as a share of hits and misses;
+    /// `None` before the first one. Reads that joined a load or were served a stale value
+    /// without waiting are neither.
     #[must_use]
     pub fn hit_rate(&self) -> Option<f64> {
         let hits = self.l1_hits + self.l2_hits + self.negative_hits;

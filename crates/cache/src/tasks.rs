@@ -1,9 +1,8 @@
 //! The background tasks of a cache: tracked, named, and ended together.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Result};
@@ -14,30 +13,40 @@ use tracing::Instrument;
 /// How long tasks may take to notice that they are aborted.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
-/// The tasks of a cache. When it is dropped they are aborted, and nobody waits for them.
+/// The tasks of a cache.
 #[derive(Debug)]
 pub(crate) struct Tasks {
     tracker: TaskTracker,
     token: CancellationToken,
-    running: Arc<Running>,
-    _abort_on_drop: DropGuard,
+    running: Arc<Mutex<Running>>,
 }
 
 #[derive(Debug, Default)]
 struct Running {
-    next: AtomicU64,
-    names: Mutex<HashMap<u64, String>>,
+    state: State,
+    spawned: u64,
+    names: BTreeMap<u64, String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    Closed,
 }
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        let token = CancellationToken::new();
         Self {
             tracker: TaskTracker::new(),
-            _abort_on_drop: token.clone().drop_guard(),
-            token,
+            token: CancellationToken::new(),
             running: Arc::default(),
         }
+    }
+
+    /// Aborts all tasks when it is dropped; nobody waits for them.
+    pub(crate) fn abort_on_drop(&self) -> DropGuard {
+        self.token.clone().drop_guard()
     }
 
     /// Runs a task in the caller's tracing span.
@@ -49,45 +58,62 @@ impl Tasks {
         name: String,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        if self.tracker.is_closed() {
+        // Under one lock with `drain`, which then waits for this task or prevents it.
+        let mut running = lock(&self.running);
+        if running.state == State::Closed {
             return Err(closed());
         }
-        let named = Named::new(Arc::clone(&self.running), name);
-        let token = self.token.clone();
-        let task = async move {
-            let _named = named;
-            token.run_until_cancelled(task).await;
+        let named = Named {
+            running: Arc::clone(&self.running),
+            number: running.spawned,
         };
-        self.tracker.spawn(task.in_current_span());
+        running.spawned += 1;
+        running.names.insert(named.number, name);
+        let token = self.token.clone();
+        let task = task.in_current_span();
+        let task = self.tracker.track_future(async move {
+            let _named = named;
+            // The end first: what it frees, such as a place among the loads, must not let
+            // another task begin.
+            tokio::select! {
+                biased;
+                () = token.cancelled() => {}
+                () = task => {}
+            }
+        });
+        drop(running);
+        tokio::spawn(task);
         Ok(())
     }
 
     /// Takes no more tasks, waits for those that run, aborts the rest and names them.
     pub(crate) async fn drain(&self, deadline: Duration) -> Vec<String> {
+        lock(&self.running).state = State::Closed;
         self.tracker.close();
-        if tokio::time::timeout(deadline, self.tracker.wait())
-            .await
-            .is_ok()
-        {
+        let ended = tokio::time::timeout(deadline, self.tracker.wait()).await;
+        if ended.is_ok() {
             return Vec::new();
         }
-        let left = self.running.names();
+        let left = self.names();
         self.token.cancel();
-        if tokio::time::timeout(ABORT_TIME, self.tracker.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(tasks = ?self.running.names(), "tasks block their thread and can't be aborted");
+        let aborted = tokio::time::timeout(ABORT_TIME, self.tracker.wait()).await;
+        if aborted.is_err() {
+            let tasks = self.names();
+            tracing::warn!(?tasks, "tasks block their thread and can't be aborted");
         }
         left
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.tracker.is_closed()
+        lock(&self.running).state == State::Closed
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.tracker.len()
+        lock(&self.running).names.len()
+    }
+
+    fn names(&self) -> Vec<String> {
+        lock(&self.running).names.values().cloned().collect()
     }
 }
 
@@ -98,39 +124,18 @@ pub(crate) fn closed() -> Error {
     )
 }
 
-impl Running {
-    fn names(&self) -> Vec<String> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut names: Vec<_> = names.values().cloned().collect();
-        names.sort();
-        names
-    }
-}
-
 /// Keeps a task's name listed for as long as it runs.
 struct Named {
-    running: Arc<Running>,
-    id: u64,
-}
-
-impl Named {
-    fn new(running: Arc<Running>, name: String) -> Self {
-        let id = running.next.fetch_add(1, Ordering::Relaxed);
-        running
-            .names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, name);
-        Self { running, id }
-    }
+    running: Arc<Mutex<Running>>,
+    number: u64,
 }
 
 impl Drop for Named {
     fn drop(&mut self) {
-        self.running
-            .names
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
+        lock(&self.running).names.remove(&self.number);
     }
+}
+
+fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
+    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,17 +8,18 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use larder_cache_core::{Error, ErrorKind, Event, MissReason, Result, Tag, Tier};
+use larder_cache_core::{Error, ErrorKind, Event, MissReason, Result, Tier};
 
+use crate::changes::Change;
 use crate::handle::NamespaceHandle;
 use crate::l1::Resident;
-use crate::load::{Batch, LoadError, LoadOptions, LoadRequest, Loaded, Single};
+use crate::load::{Batch, LoadError, LoadOptions, LoadRequest, Loaded, Single, Wanted};
 use crate::options::{GetOptions, OnError, SetOptions};
 use crate::pipeline::Pipeline;
 use crate::reading::Found;
 use crate::shared::{Shared, SpaceState};
 use crate::value::Value;
-use crate::writing::Terms;
+use crate::writing::{Prepared, Terms};
 
 /// A namespace whose values are of type `V`. Cheap to clone; all clones share one cache.
 ///
@@ -47,7 +48,12 @@ impl<V: Value> TypedCache<V> {
     /// # Errors
     /// Kind `InvalidKey`, or `TypeMismatch` when the key is cached as another type.
     pub async fn get(&self, key: impl AsRef<str>) -> Result<Option<Arc<V>>> {
-        self.get_with(key, GetOptions::default()).await
+        let key = key.as_ref();
+        if let Some(answer) = self.shared.l1_answer(&self.space, key)? {
+            return Ok(answer);
+        }
+        // Boxed, so that the future of a hit stays small.
+        Box::pin(self.get_from_backend(key, GetOptions::default())).await
     }
 
     /// Reads a value, with options.
@@ -63,7 +69,6 @@ impl<V: Value> TypedCache<V> {
         if let Some(answer) = self.shared.l1_answer(&self.space, key)? {
             return Ok(answer);
         }
-        // Boxed, so that the future of a hit stays small.
         Box::pin(self.get_from_backend(key, options)).await
     }
 
@@ -195,27 +200,28 @@ impl<V: Value> TypedCache<V> {
         entries: impl IntoIterator<Item = (K, T)>,
         options: SetOptions,
     ) -> Result<()> {
-        let mut budget = self.shared.budget(options.budget);
-        let terms = terms(&options)?;
+        let (shared, space) = (&self.shared, &self.space);
+        let mut budget = shared.budget(options.budget);
+        let terms = Terms::of(&options)?;
         let entries: Vec<(K, Arc<V>)> = entries.into_iter().map(|(k, v)| (k, v.into())).collect();
-        let mut prepared = Vec::with_capacity(entries.len());
-        for (key, value) in &entries {
-            let key = key.as_ref();
-            let sample = self.shared.l1.sample(self.space.id(), key);
-            let ready = self
-                .shared
-                .prepare(&self.space, key, Some(value), &terms, &budget)
-                .await?;
-            prepared.extend(ready.map(|ready| (key, ready, sample)));
+        let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
+        let mut writes = Vec::with_capacity(keys.len());
+        let mut slots = Vec::with_capacity(keys.len());
+        for (key, (_, value)) in keys.iter().zip(&entries) {
+            let prepared = shared.prepare(space, key, Some(value), &terms, &mut budget);
+            let prepared = prepared.await?;
+            writes.extend(prepared.map(|Prepared { write, slot }| {
+                slots.push(slot);
+                write
+            }));
         }
-        if prepared.is_empty() {
+        if writes.is_empty() {
             return Ok(());
         }
-        let stored = self.shared.store(&self.space, prepared, &mut budget).await;
-        for (key, _) in &entries {
-            self.shared.flights.detach(self.space.id(), key.as_ref());
-        }
-        stored
+        let change = Change::begin(shared, space, keys.iter().copied(), &mut budget).await?;
+        shared.store(space, &keys, &writes, &mut budget).await?;
+        change.made(slots);
+        Ok(())
     }
 
     /// Answers from the cache, or else runs the loader and stores its value.
@@ -230,8 +236,10 @@ impl<V: Value> TypedCache<V> {
     /// ```
     ///
     /// # Concurrency
-    /// Of all callers in this process that want the same key as the same type, one runs its
-    /// loader, in a task of its own and in that caller's tracing span.
+    /// Of all callers in this process that want the same key as the same type, and whose
+    /// loaders fail with the same type, one runs its loader: on its own options, in a task of
+    /// its own and in that caller's tracing span. A loader may load other keys; one that
+    /// loads its own key waits for itself, until its timeout.
     ///
     /// # Cost
     /// On an L1 hit as [`get`](TypedCache::get); else one read from the backend, and after a
@@ -253,10 +261,10 @@ impl<V: Value> TypedCache<V> {
         Fut: Future<Output = Result<V, E>> + Send + 'static,
     {
         let key = key.as_ref();
-        if let Some(Some(value)) = self.shared.l1_answer(&self.space, key)? {
+        if let Some(value) = self.shared.l1_value(&self.space, key)? {
             return Ok(value);
         }
-        let single = self.single(key, &LoadOptions::default(), false)?;
+        let single = self.single(key, &LoadOptions::default(), Wanted::Value)?;
         let loaded = Box::pin(single.run(loader)).await?;
         loaded.ok_or_else(|| LoadError::Cache(no_value()))
     }
@@ -282,7 +290,7 @@ impl<V: Value> TypedCache<V> {
         if let Some(answer) = self.shared.l1_answer(&self.space, key)? {
             return Ok(answer);
         }
-        let single = self.single(key, options, true)?;
+        let single = self.single(key, options, Wanted::ValueOrAbsence)?;
         Box::pin(single.run(loader)).await
     }
 
@@ -290,14 +298,14 @@ impl<V: Value> TypedCache<V> {
         &'a self,
         key: &'a str,
         options: &LoadOptions,
-        may_be_absent: bool,
+        wanted: Wanted,
     ) -> Result<Single<'a>> {
         Ok(Single {
             shared: &self.namespace.shared,
             space: &self.namespace.space,
             key,
             terms: options.check(&self.shared)?,
-            may_be_absent,
+            wanted,
         })
     }
 
@@ -308,7 +316,8 @@ impl<V: Value> TypedCache<V> {
     /// [`Loaded`]. A stale value is served only when the loader fails.
     ///
     /// # Concurrency
-    /// Keys that other callers are loading are waited for and not loaded again.
+    /// Keys that other callers are loading, as [`get_or_load`](TypedCache::get_or_load) says,
+    /// are waited for and not loaded again.
     ///
     /// # Cost
     /// One read from the backend for all keys that L1 does not know, and one write for all
@@ -386,6 +395,17 @@ impl Shared {
             Resident::Stale(_) | Resident::Unknown => Ok(None),
         }
     }
+
+    /// The value that L1 alone answers with.
+    #[inline]
+    fn l1_value<V: Value>(&self, state: &SpaceState, key: &str) -> Result<Option<Arc<V>>> {
+        let (space, tier) = (state.registered.space(), Tier::L1);
+        let Resident::Fresh(value) = self.l1.get::<V>(space.id, key)? else {
+            return Ok(None);
+        };
+        self.emit(state, &Event::Hit { space, key, tier });
+        Ok(Some(value))
+    }
 }
 
 impl<V> Deref for TypedCache<V> {
@@ -412,15 +432,6 @@ impl<V> std::fmt::Debug for TypedCache<V> {
             .field("type", &std::any::type_name::<V>())
             .finish()
     }
-}
-
-fn terms(options: &SetOptions) -> Result<Terms> {
-    Ok(Terms {
-        ttl: options.ttl,
-        tags: Tag::list(&options.tags)?,
-        compression: options.compression,
-        load_cost: std::time::Duration::ZERO,
-    })
 }
 
 fn no_value() -> Error {

@@ -8,8 +8,9 @@ use larder_cache_core::{
     Place, Result, Tag, TagEpoch, Timestamp, Ttl, Write,
 };
 
-use crate::l1::{Generation, Slot};
+use crate::l1::Slot;
 use crate::lifetime;
+use crate::options::SetOptions;
 use crate::payload;
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
@@ -21,6 +22,21 @@ pub(crate) struct Terms {
     pub(crate) tags: Vec<Tag>,
     pub(crate) compression: Compression,
     pub(crate) load_cost: Duration,
+}
+
+impl Terms {
+    /// The terms of a write that a caller asks for.
+    ///
+    /// # Errors
+    /// Kind `InvalidTag`.
+    pub(crate) fn of(options: &SetOptions) -> Result<Self> {
+        Ok(Self {
+            ttl: options.ttl,
+            tags: Tag::list(&options.tags)?,
+            compression: options.compression,
+            load_cost: Duration::ZERO,
+        })
+    }
 }
 
 /// A write that is ready to go, and what L1 will hold after it.
@@ -39,11 +55,11 @@ impl Shared {
         key: &str,
         value: Option<&Arc<V>>,
         terms: &Terms,
-        budget: &Budget,
+        budget: &mut Budget,
     ) -> Result<Option<Prepared>> {
         let settings = space.settings();
         self.check_encryption(&settings)?;
-        let physical = self.keyspace.prefix().value(&settings.prefix, key)?;
+        let physical = self.physical_key(&settings, key)?;
         let lifetime = match value {
             Some(_) => Some(lifetime::of_value(
                 terms.ttl,
@@ -114,33 +130,24 @@ impl Shared {
         })
     }
 
-    /// Sends writes. Whatever comes of it, what L1 held before is outdated.
+    /// Sends the writes of these keys.
     pub(crate) async fn store(
         &self,
         space: &SpaceState,
-        prepared: Vec<(&str, Prepared, Generation)>,
+        keys: &[&str],
+        writes: &[Write],
         budget: &mut Budget,
     ) -> Result<()> {
-        let mut writes = Vec::with_capacity(prepared.len());
-        let mut rest = Vec::with_capacity(prepared.len());
-        for (key, Prepared { write, slot }, sample) in prepared {
-            writes.push(write);
-            rest.push((key, slot, sample));
+        let backend = &self.backend;
+        self.call("set", budget, |call| backend.set(writes, call))
+            .await?;
+        for (key, write) in keys.iter().zip(writes) {
+            self.tell_stored(space, key, write);
         }
-        let sent = self
-            .call("set", budget, |call| self.backend.set(&writes, call))
-            .await;
-        for (write, (key, slot, sample)) in writes.iter().zip(rest) {
-            let slot = slot.filter(|_| sent.is_ok());
-            self.l1.supersede(space.id(), key, slot, sample);
-            if sent.is_ok() {
-                self.tell_stored(space, key, write);
-            }
-        }
-        sent.map(drop)
+        Ok(())
     }
 
-    fn tell_stored(&self, space: &SpaceState, key: &str, write: &Write) {
+    pub(crate) fn tell_stored(&self, space: &SpaceState, key: &str, write: &Write) {
         let event = Event::Stored {
             space: space.registered.space(),
             key,

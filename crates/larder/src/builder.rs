@@ -16,6 +16,7 @@ use crate::connect::Connect;
 /// Begins the construction of a cache.
 ///
 /// ```no_run
+/// # #[cfg(feature = "redis")]
 /// # async fn example() -> larder::Result<()> {
 /// let cache = larder::builder().redis("redis://127.0.0.1").l1_bytes(256 << 20).build().await?;
 /// # Ok(()) }
@@ -169,6 +170,7 @@ impl Builder {
     /// # Errors
     /// Kind `Config` for a setting that can't work, `Auth` for a login that is refused.
     pub async fn build(self) -> Result<Cache> {
+        self.cache.validate()?;
         let observers = self.cache.observers();
         let backend = self.backend.connect(observers, self.clock).await?;
         self.cache.build(backend)

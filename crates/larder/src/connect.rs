@@ -38,7 +38,7 @@ impl Default for Connect {
 
 impl Connect {
     #[cfg_attr(
-        not(all(feature = "memory", feature = "redis")),
+        not(feature = "redis"),
         expect(unused_variables, reason = "each backend takes what it needs")
     )]
     pub(crate) async fn connect(

@@ -49,8 +49,8 @@ pub use larder_cache::{
     ShutdownReport, Stats, Status, TypedCache, Value,
 };
 pub use larder_cache_core::{
-    Backend, Cacheable, Clock, Codec, Compression, Encryption, Error, ErrorKind, Event, Format, L1,
-    LoadOutcome, LogNotifier, MissReason, Namespace, Notice, Notifier, Observer, Random,
+    Backend, Cacheable, Clock, Codec, Compression, Encryption, Error, ErrorKind, Event, Format,
+    Glob, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Notice, Notifier, Observer, Random,
     RefusalReason, Result, Severity, Space, SystemClock, Tag, Tier, Ttl, TtlClasses, Unreadable,
 };
 #[cfg(feature = "memory")]

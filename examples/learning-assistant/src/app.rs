@@ -100,8 +100,8 @@ impl App {
     /// Takes note of a change of the cache that follows a committed change of the database.
     ///
     /// The database has the truth, so a backend that is down must not turn the request into
-    /// a failure. This process forgets the old value all the same; other processes may serve
-    /// it until its time to live ends, which is why every namespace has one.
+    /// a failure. What it still holds may be served until its time to live ends, which is
+    /// why every namespace has one.
     pub(crate) fn note<T>(&self, change: larder::Result<T>) {
         if let Err(error) = change {
             self.counters.unconfirmed.fetch_add(1, Ordering::Relaxed);

@@ -6,12 +6,13 @@ use clap::Parser;
 
 use crate::traffic;
 
-/// A learning service over SQLite that reads through Larder, and a crowd of clients.
-///
-/// The cache is configured by the environment: it lives in this process, or in Redis where
-/// REDIS_URL=redis://[[user]:password@]host[:port] is set.
+const ENVIRONMENT: &str = "\
+The cache is configured by the environment, and lives in this process unless there is
+  REDIS_URL=redis://[[user]:password@]host[:port]";
+
+/// A learning service over SQLite that reads through Larder, and a crowd of clients
 #[derive(Clone, Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = ENVIRONMENT)]
 pub struct Arguments {
     /// The SQLite file; filled with sample rows where there is none yet
     /// [default: learning-assistant.sqlite in the directory for temporary files]

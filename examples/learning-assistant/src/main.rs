@@ -37,7 +37,10 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let config = Config::from_env()?;
     let sample = Sample::default();
-    let database = Database::open(arguments.database(), sample, say_what_is_made).await?;
+    let path = arguments.database();
+    let database = Database::open(&path, sample, say_what_is_made)
+        .await
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let app = App::start(&config, database).await?;
     let server = Server::start(&app, arguments.port).await?;
     let stop = stopped_by_signal()?;

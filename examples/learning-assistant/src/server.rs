@@ -24,7 +24,12 @@ impl Server {
     /// # Errors
     /// When the port can't be listened on.
     pub async fn start(app: &App, port: u16) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .map_err(|error| {
+                let message = format!("port {port} can't be listened on: {error}; see --port");
+                io::Error::new(error.kind(), message)
+            })?;
         let address = listener.local_addr()?;
         let listener = listener.tap_io(|connection| {
             // Without it, small answers may wait for the packet before them.

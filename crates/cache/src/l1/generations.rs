@@ -1,13 +1,16 @@
-//! Generations: what tells a late reply that its key was changed meanwhile.
+//! Generations: what tells a late reply, or a late load, that its key was changed meanwhile.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{RwLock, RwLockReadGuard};
+
 const STRIPES: usize = 1024;
 const GENERATIONS: usize = 1 << 16;
+const SPACES: usize = 256;
 
-/// A generation per group of keys, under one lock per larger group.
+/// A generation per group of keys and one per namespace, under a lock per stripe of keys.
 ///
 /// Whoever wants to insert a value samples the generation before asking for it, and
 /// inserts only if it is the same under the lock; whoever changes a key moves the
@@ -15,67 +18,125 @@ const GENERATIONS: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Generations {
     hasher: RandomState,
-    stripes: Box<[Mutex<()>]>,
-    generations: Box<[AtomicU64]>,
+    stripes: Box<[Stripe]>,
+    of_keys: Box<[AtomicU64]>,
+    of_spaces: Box<[AtomicU64]>,
+}
+
+/// The locks of some keys. The first guards L1 and is held for moments; the second is
+/// held by fills while they are sent to the backend.
+#[derive(Debug, Default)]
+struct Stripe {
+    l1: Mutex<()>,
+    fills: RwLock<()>,
 }
 
 /// A generation as it was when a value was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation {
-    index: usize,
-    number: u64,
+    key: usize,
+    space: usize,
+    of_key: u64,
+    of_space: u64,
+}
+
+impl Generation {
+    fn stripe(self) -> usize {
+        self.key % STRIPES
+    }
 }
 
 impl Generations {
     pub(crate) fn new() -> Self {
         Self {
             hasher: RandomState::new(),
-            stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
-            generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
+            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
+            of_keys: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
+            of_spaces: (0..SPACES).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     pub(crate) fn sample(&self, space: u32, key: &str) -> Generation {
-        let index = self.index(space, key);
-        let number = self.generations[index].load(Ordering::Acquire);
-        Generation { index, number }
+        // The remainders fit any integer.
+        let key = (self.hasher.hash_one((space, key)) % GENERATIONS as u64) as usize;
+        let space = space as usize % SPACES;
+        Generation {
+            key,
+            space,
+            of_key: self.of_keys[key].load(Ordering::Acquire),
+            of_space: self.of_spaces[space].load(Ordering::Acquire),
+        }
     }
 
     /// Whether nothing has changed since the sample was taken.
     pub(crate) fn is_current(&self, sample: Generation) -> bool {
-        self.generations[sample.index].load(Ordering::Acquire) == sample.number
+        self.of_keys[sample.key].load(Ordering::Acquire) == sample.of_key
+            && self.of_spaces[sample.space].load(Ordering::Acquire) == sample.of_space
     }
 
     /// Keeps others from changing the keys of this sample.
     pub(crate) fn lock(&self, sample: Generation) -> MutexGuard<'_, ()> {
-        self.stripes[sample.index % STRIPES]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stripes[sample.stripe()])
     }
 
-    /// Moves the generation; the caller holds the lock.
+    /// Moves the generation of a key; the caller holds the lock.
     pub(crate) fn bump(&self, sample: Generation) {
-        self.generations[sample.index].fetch_add(1, Ordering::AcqRel);
+        self.of_keys[sample.key].fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Moves all generations.
-    pub(crate) fn bump_all(&self) {
-        for (stripe, lock) in self.stripes.iter().enumerate() {
-            let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
-            for generation in self.generations.iter().skip(stripe).step_by(STRIPES) {
-                generation.fetch_add(1, Ordering::AcqRel);
-            }
+    /// Moves the generation of a namespace. Whoever found the old one to be current under a
+    /// lock has left it when this returns.
+    pub(crate) fn bump_space(&self, space: u32) {
+        self.of_spaces[space as usize % SPACES].fetch_add(1, Ordering::AcqRel);
+        for stripe in &self.stripes {
+            drop(lock(stripe));
         }
     }
 
-    fn index(&self, space: u32, key: &str) -> usize {
-        let hash = self.hasher.hash_one((space, key));
-        usize::try_from(hash % GENERATIONS as u64).unwrap_or(0)
+    /// Announces that fills of these keys are sent to the backend, until the guards are
+    /// dropped.
+    pub(crate) async fn filling(
+        &self,
+        samples: impl IntoIterator<Item = Generation>,
+    ) -> Vec<RwLockReadGuard<'_, ()>> {
+        // In one order everywhere, so that two batches never wait for each other.
+        let mut stripes: Vec<_> = samples.into_iter().map(Generation::stripe).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        let mut guards = Vec::with_capacity(stripes.len());
+        for stripe in stripes {
+            guards.push(self.stripes[stripe].fills.read().await);
+        }
+        guards
     }
+
+    /// Waits for the fills of a key that are being sent.
+    pub(crate) async fn filled(&self, sample: Generation) {
+        self.stripes[sample.stripe()].filled().await;
+    }
+
+    /// Waits for all fills that are being sent.
+    pub(crate) async fn all_filled(&self) {
+        for stripe in &self.stripes {
+            stripe.filled().await;
+        }
+    }
+}
+
+impl Stripe {
+    async fn filled(&self) {
+        drop(self.fills.write().await);
+    }
+}
+
+fn lock(stripe: &Stripe) -> MutexGuard<'_, ()> {
+    stripe.l1.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -85,8 +146,27 @@ mod tests {
         assert!(generations.is_current(before));
         generations.bump(before);
         assert!(!generations.is_current(before));
-        let after = generations.sample(1, "a");
-        generations.bump_all();
-        assert!(!generations.is_current(after));
+        assert!(generations.is_current(generations.sample(1, "a")));
+    }
+
+    #[test]
+    fn a_namespace_outdates_its_own_samples_alone() {
+        let generations = Generations::new();
+        let (ours, theirs) = (generations.sample(1, "a"), generations.sample(2, "a"));
+        generations.bump_space(1);
+        assert!(!generations.is_current(ours));
+        assert!(generations.is_current(theirs));
+    }
+
+    #[tokio::test]
+    async fn a_change_waits_for_the_fills_before_it() {
+        let generations = Generations::new();
+        let samples = ["a", "b", "a"].map(|key| generations.sample(1, key));
+        let filling = generations.filling(samples).await;
+        assert!(generations.filled(samples[1]).now_or_never().is_none());
+        assert!(generations.all_filled().now_or_never().is_none());
+        drop(filling);
+        generations.filled(samples[1]).await;
+        generations.all_filled().await;
     }
 }

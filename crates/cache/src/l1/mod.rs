@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Moment, Observers, Result};
 use quick_cache::sync::Cache;
-use quick_cache::{DefaultHashBuilder, OptionsBuilder};
+use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
+use tokio::sync::RwLockReadGuard;
 
 pub(crate) use self::generations::Generation;
 use self::generations::Generations;
 pub(crate) use self::slot::Slot;
-use self::slot::{CollectEvicted, InBytes, SlotKey, SlotRef};
+use self::slot::{CollectLeaving, InBytes, SlotKey, SlotRef};
 use crate::reading::Fresh;
 
 /// The size of a typical entry, to size the table before there are any.
@@ -22,7 +23,7 @@ const TYPICAL_BYTES: u64 = 512;
 /// Shards below this size would turn large values away.
 const SMALLEST_SHARD_BYTES: u64 = 1 << 20;
 
-type Table = Cache<SlotKey, Slot, InBytes, DefaultHashBuilder, CollectEvicted>;
+type Table = Cache<SlotKey, Slot, InBytes, DefaultHashBuilder, CollectLeaving>;
 
 /// Decoded values by namespace and key.
 pub(crate) struct Memory {
@@ -44,15 +45,25 @@ pub(crate) enum Resident<V> {
     Unknown,
 }
 
+/// What `get` would answer from L1.
+pub(crate) enum Outlook {
+    /// A value, and for how long.
+    Fresh(Fresh),
+    /// That there is no value.
+    Absent,
+    /// Nothing: it would ask the backend.
+    Unknown,
+}
+
 impl Memory {
     pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>, observers: Observers) -> Result<Self> {
         let items = usize::try_from(max_bytes / TYPICAL_BYTES).unwrap_or(usize::MAX);
-        let shards = usize::try_from(max_bytes / SMALLEST_SHARD_BYTES).unwrap_or(usize::MAX);
-        let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let shards = shards(max_bytes);
         let options = OptionsBuilder::new()
             .estimated_items_capacity(items.clamp(64, 1 << 20))
-            .weight_capacity(max_bytes)
-            .shards(shards.clamp(1, cores * 4))
+            // The table would round up what does not divide.
+            .weight_capacity(max_bytes - max_bytes % shards as u64)
+            .shards(shards)
             .build()
             .map_err(|source| {
                 Error::new(ErrorKind::Config, "this L1 size can't be had")
@@ -61,7 +72,7 @@ impl Memory {
             })?;
         let hasher = DefaultHashBuilder::default();
         Ok(Self {
-            table: Cache::with_options(options, InBytes, hasher, CollectEvicted),
+            table: Cache::with_options(options, InBytes, hasher, CollectLeaving),
             generations: Generations::new(),
             clock,
             observers,
@@ -92,14 +103,20 @@ impl Memory {
         })
     }
 
-    /// How long `get` will answer with a fresh value; `None`: it would not now.
-    pub(crate) fn fresh_for(&self, space: u32, key: &str) -> Option<Fresh> {
-        let slot = self.table.peek(&SlotRef { space, key })?;
+    /// What `get` would answer, whatever the type of the value.
+    pub(crate) fn outlook(&self, space: u32, key: &str) -> Outlook {
+        let Some(slot) = self.table.peek(&SlotRef { space, key }) else {
+            return Outlook::Unknown;
+        };
         let now = self.clock.coarse();
         let end = slot.stale_at.min(slot.gone_at);
-        (slot.value.is_some() && end > now).then(|| Fresh {
-            left: (end != Moment::FAR_FUTURE).then(|| end.since(now)),
-        })
+        match slot.value {
+            _ if end <= now => Outlook::Unknown,
+            None => Outlook::Absent,
+            Some(_) => Outlook::Fresh(Fresh {
+                left: (end != Moment::FAR_FUTURE).then(|| end.since(now)),
+            }),
+        }
     }
 
     /// Whether there is no room for anything.
@@ -117,36 +134,69 @@ impl Memory {
         self.generations.is_current(sample)
     }
 
+    /// Announces a change: loads that began before it won't be stored.
+    pub(crate) fn announce(&self, space: u32, key: &str) -> Generation {
+        let sample = self.sample(space, key);
+        let _guard = self.generations.lock(sample);
+        self.generations.bump(sample);
+        self.sample(space, key)
+    }
+
+    /// Announces a change of a whole namespace.
+    pub(crate) fn announce_all(&self, space: u32) {
+        self.generations.bump_space(space);
+    }
+
+    /// Announces that what was loaded is sent to the backend, until the guards are dropped.
+    pub(crate) async fn filling(
+        &self,
+        samples: impl IntoIterator<Item = Generation>,
+    ) -> Vec<RwLockReadGuard<'_, ()>> {
+        self.generations.filling(samples).await
+    }
+
+    /// Waits for what was loaded for a key and is being sent to the backend.
+    pub(crate) async fn filled(&self, sample: Generation) {
+        self.generations.filled(sample).await;
+    }
+
+    /// Waits for all that was loaded and is being sent to the backend.
+    pub(crate) async fn all_filled(&self) {
+        self.generations.all_filled().await;
+    }
+
     /// Inserts what was read, unless the key was changed since the sample was taken.
     pub(crate) fn insert(&self, space: u32, key: &str, slot: Slot, sample: Generation) {
-        let mut evicted = Vec::new();
+        let place = SlotRef { space, key };
+        let mut leaving = Vec::new();
         {
             let _guard = self.generations.lock(sample);
             if self.generations.is_current(sample) {
-                let key = SlotRef { space, key }.to_owned();
-                self.table.insert_with_lifecycle(key, slot, &mut evicted);
+                self.table
+                    .insert_with_lifecycle(place.to_owned(), slot, &mut leaving);
             }
         }
-        self.tell_of_evictions(&evicted);
+        self.tell_of_evictions(place, &leaving);
     }
 
     /// Takes note of an acknowledged change: earlier reads can't insert any more. The new
     /// value goes in only if nobody else changed the key since the sample was taken.
     pub(crate) fn supersede(&self, space: u32, key: &str, slot: Option<Slot>, sample: Generation) {
-        let mut evicted = Vec::new();
+        let place = SlotRef { space, key };
+        let mut leaving = Vec::new();
         {
             let _guard = self.generations.lock(sample);
             let alone = self.generations.is_current(sample);
             self.generations.bump(sample);
             match slot {
                 Some(slot) if alone => {
-                    let key = SlotRef { space, key }.to_owned();
-                    self.table.insert_with_lifecycle(key, slot, &mut evicted);
+                    self.table
+                        .insert_with_lifecycle(place.to_owned(), slot, &mut leaving);
                 }
-                _ => drop(self.table.remove(&SlotRef { space, key })),
+                _ => leaving.extend(self.table.remove(&place)),
             }
         }
-        self.tell_of_evictions(&evicted);
+        self.tell_of_evictions(place, &leaving);
     }
 
     /// Drops a key: earlier reads can't insert it any more.
@@ -156,7 +206,7 @@ impl Memory {
 
     /// Drops all keys of a namespace that match.
     pub(crate) fn invalidate_matching(&self, space: u32, pattern: &Glob) {
-        self.generations.bump_all();
+        self.generations.bump_space(space);
         self.table
             .retain(|slot, _| slot.space != space || !pattern.matches(&slot.key));
     }
@@ -166,8 +216,10 @@ impl Memory {
         (self.table.len(), self.table.weight(), self.table.capacity())
     }
 
-    fn tell_of_evictions(&self, evicted: &[u64]) {
-        for &bytes in evicted {
+    /// Slots of the same place were replaced, not evicted.
+    fn tell_of_evictions(&self, place: SlotRef<'_>, leaving: &[(SlotKey, Slot)]) {
+        for (key, slot) in leaving.iter().filter(|(key, _)| !place.equivalent(key)) {
+            let bytes = slot.weight(key);
             self.observers.emit(&Event::Evicted { bytes });
         }
     }
@@ -182,6 +234,13 @@ impl std::fmt::Debug for Memory {
             .field("max_bytes", &max_bytes)
             .finish_non_exhaustive()
     }
+}
+
+/// A power of two, as the table has them.
+fn shards(max_bytes: u64) -> usize {
+    let wanted = usize::try_from(max_bytes / SMALLEST_SHARD_BYTES).unwrap_or(usize::MAX);
+    let cores = std::thread::available_parallelism().map_or(4, usize::from);
+    1 << wanted.clamp(1, cores * 4).ilog2()
 }
 
 fn type_mismatch<V>() -> Error {

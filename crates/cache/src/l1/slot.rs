@@ -26,6 +26,7 @@ pub(crate) struct SlotRef<'a> {
 }
 
 impl Hash for SlotKey {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { space, key } = self;
         SlotRef { space: *space, key }.hash(state);
@@ -33,13 +34,16 @@ impl Hash for SlotKey {
 }
 
 impl Hash for SlotRef<'_> {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // The key is the last field: no mark is needed where it ends.
         state.write_u32(self.space);
-        self.key.hash(state);
+        state.write(self.key.as_bytes());
     }
 }
 
 impl Equivalent<SlotKey> for SlotRef<'_> {
+    #[inline]
     fn equivalent(&self, other: &SlotKey) -> bool {
         self.space == other.space && *self.key == *other.key
     }
@@ -68,7 +72,7 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    fn weight(&self, key: &SlotKey) -> u64 {
+    pub(crate) fn weight(&self, key: &SlotKey) -> u64 {
         key.key.len() as u64 + self.value_bytes + OVERHEAD_BYTES
     }
 }
@@ -83,14 +87,15 @@ impl Weighter<SlotKey, Slot> for InBytes {
     }
 }
 
-/// Collects the weights of evicted slots, to tell of them after the table's lock is free.
+/// Collects the slots that leave the table, to drop them and to tell of them after its lock
+/// is free. The one that an insert replaces is among them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CollectEvicted;
+pub(crate) struct CollectLeaving;
 
-impl Lifecycle<SlotKey, Slot> for CollectEvicted {
-    type RequestState = Vec<u64>;
+impl Lifecycle<SlotKey, Slot> for CollectLeaving {
+    type RequestState = Vec<(SlotKey, Slot)>;
 
-    fn on_evict(&self, evicted: &mut Vec<u64>, key: SlotKey, slot: Slot) {
-        evicted.push(slot.weight(&key));
+    fn on_evict(&self, leaving: &mut Vec<(SlotKey, Slot)>, key: SlotKey, slot: Slot) {
+        leaving.push((key, slot));
     }
 }

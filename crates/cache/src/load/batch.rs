@@ -7,8 +7,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Event, MissReason, Tier};
-use tokio::time::Instant;
+use larder_cache_core::{Error, Event, MissReason, Tier, check_key};
 
 use super::fill::Fill;
 use super::flight::{Caller, Follower, Joined, Lead, Waited};
@@ -18,7 +17,6 @@ use super::{LoadError, Loaded};
 use crate::l1::{Generation, Resident};
 use crate::reading::Found;
 use crate::shared::{Shared, SpaceState};
-use crate::tasks::closed;
 use crate::value::Value;
 
 /// The load of many keys with one loader.
@@ -36,6 +34,7 @@ struct Led<K, V, E> {
     stale: Option<Arc<V>>,
 }
 
+type Leading<K, V, E> = Vec<Led<K, V, E>>;
 type Waiting<K, V, E> = Vec<(K, Follower<V, E>)>;
 
 impl Batch<'_> {
@@ -53,9 +52,10 @@ impl Batch<'_> {
         F: FnOnce(Vec<K>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
-        let until = Instant::now() + self.terms.timeout;
+        let until = self.terms.deadline();
         let mut values = HashMap::new();
-        let (led, waiting) = self.part(keys, &mut values)?;
+        let unknown = self.unknown(keys, &mut values)?;
+        let (led, waiting) = self.part(unknown);
         self.spawn(led, loader)?;
         for (key, follower) in waiting {
             match follower.wait(until).await {
@@ -65,52 +65,59 @@ impl Batch<'_> {
                     }
                 }
                 Waited::TimedOut => return Err(LoadError::Deadline),
-                Waited::Abandoned => return Err(closed().into()),
+                Waited::Abandoned => return Err(self.shared.abandoned()),
             }
         }
         Ok(values)
     }
 
-    /// Parts the keys into those L1 answers, those that this batch leads, and all that are
-    /// to be waited for.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two lists, named where they are taken"
-    )]
-    fn part<K, V, E>(
+    /// Answers what L1 can answer, and returns the rest with their texts. No flight is
+    /// joined before all keys have been checked: nobody is to follow a batch that is refused.
+    fn unknown<K, V>(
         &self,
         keys: impl IntoIterator<Item = K>,
         values: &mut HashMap<K, Arc<V>>,
-    ) -> Result<(Vec<Led<K, V, E>>, Waiting<K, V, E>), LoadError<E>>
+    ) -> Result<Vec<(K, String)>, Error>
     where
         K: Display + Clone + Eq + Hash,
         V: Value,
-        E: Send + Sync + 'static,
     {
-        let (mut led, mut waiting) = (Vec::new(), Vec::new());
+        let mut unknown = Vec::new();
         let mut seen = HashSet::new();
         for key in keys {
             if !seen.insert(key.clone()) {
                 continue;
             }
             let text = key.to_string();
-            larder_cache_core::check_key(&text)?;
+            check_key(&text)?;
             match self.shared.l1_answer(self.space, &text)? {
                 Some(Some(value)) => drop(values.insert(key, value)),
                 Some(None) => {}
-                None => {
-                    let (lead, follower) = self.join(&text);
-                    waiting.push((key.clone(), follower));
-                    led.extend(lead.map(|lead| Led {
-                        sample: self.shared.l1.sample(self.space.id(), &text),
-                        key,
-                        lead,
-                        stale: None,
-                    }));
-                }
+                None => unknown.push((key, text)),
             }
         }
-        Ok((led, waiting))
+        Ok(unknown)
+    }
+
+    /// Joins the flights of all keys: those that this batch leads, and those that are to
+    /// be waited for, which are all.
+    fn part<K: Clone, V: Value, E: Send + Sync + 'static>(
+        &self,
+        keys: Vec<(K, String)>,
+    ) -> (Leading<K, V, E>, Waiting<K, V, E>) {
+        let mut led = Vec::new();
+        let mut waiting = Vec::with_capacity(keys.len());
+        for (key, text) in keys {
+            let (lead, follower) = self.join(&text);
+            waiting.push((key.clone(), follower));
+            led.extend(lead.map(|lead| Led {
+                sample: self.shared.l1.sample(self.space.id(), &text),
+                key,
+                lead,
+                stale: None,
+            }));
+        }
+        (led, waiting)
     }
 
     fn join<V: Value, E: Send + Sync + 'static>(
@@ -118,7 +125,7 @@ impl Batch<'_> {
         key: &str,
     ) -> (Option<Lead<V, E>>, Follower<V, E>) {
         let flights = &self.shared.flights;
-        match flights.join(self.space.id(), key, true, Caller::Batch) {
+        match flights.join(self.space.id(), key, Caller::Batch) {
             Joined::Lead(lead) => {
                 let follower = lead.follow();
                 (Some(lead), follower)
@@ -135,7 +142,7 @@ impl Batch<'_> {
     /// Answers for the led keys in a task of its own: from the backend, then the loader.
     fn spawn<K, V, E, M, R, F, Fut>(
         &self,
-        led: Vec<Led<K, V, E>>,
+        led: Leading<K, V, E>,
         loader: F,
     ) -> Result<(), LoadError<E>>
     where
@@ -166,7 +173,7 @@ impl Batch<'_> {
 
 async fn load<K, V, E, M, R, F, Fut>(
     mut job: Job,
-    led: Vec<Led<K, V, E>>,
+    led: Leading<K, V, E>,
     mut terms: LoadTerms,
     loader: F,
 ) where
@@ -206,21 +213,27 @@ async fn load<K, V, E, M, R, F, Fut>(
 async fn look_up<K, V: Value, E: 'static>(
     shared: &Shared,
     state: &SpaceState,
-    led: Vec<Led<K, V, E>>,
+    led: Leading<K, V, E>,
     terms: &mut LoadTerms,
-) -> Vec<Led<K, V, E>> {
+) -> Leading<K, V, E> {
     let texts: Vec<_> = led.iter().map(|led| led.lead.key()).collect();
     let found = shared
         .fetch_many::<V>(state, &texts, &mut terms.budget)
         .await;
-    let found = found.unwrap_or_else(|_| {
-        let stale = |key: &&str| shared.l1.get::<V>(state.id(), key);
-        let from_l1 = texts.iter().map(|key| match stale(key) {
-            Ok(Resident::Stale(value) | Resident::Fresh(value)) => Found::Stale(value),
-            _ => Found::Missing(MissReason::Backend),
-        });
-        from_l1.collect()
-    });
+    // Where the backend can't be asked, L1 may still have something stale.
+    let (found, stale_because) = match found {
+        Ok(found) => (found, MissReason::Expired),
+        Err(_) => {
+            let from_l1 = |key| match shared.l1.get::<V>(state.id(), key) {
+                Ok(Resident::Stale(value) | Resident::Fresh(value)) => Found::Stale(value),
+                _ => Found::Missing(MissReason::Backend),
+            };
+            (
+                texts.into_iter().map(from_l1).collect(),
+                MissReason::Backend,
+            )
+        }
+    };
     let (space, tier) = (state.registered.space(), Tier::L2);
     let mut missing = Vec::new();
     for (mut led, found) in led.into_iter().zip(found) {
@@ -238,7 +251,7 @@ async fn look_up<K, V: Value, E: 'static>(
                 continue;
             }
             Found::Stale(value) => {
-                miss(MissReason::Expired);
+                miss(stale_because);
                 led.stale = Some(value);
             }
             Found::Missing(reason) => miss(reason),
@@ -251,7 +264,7 @@ async fn look_up<K, V: Value, E: 'static>(
 /// Stores what was loaded, and that the rest is absent; then lands it all.
 async fn store<K: Eq + Hash, V: Value, E: 'static>(
     job: &Job,
-    missing: Vec<Led<K, V, E>>,
+    missing: Leading<K, V, E>,
     mut loaded: HashMap<K, Loaded<V>>,
     cost: Duration,
     terms: &mut LoadTerms,
@@ -279,7 +292,7 @@ async fn store<K: Eq + Hash, V: Value, E: 'static>(
     }
 }
 
-fn give_up<K, V: Value, E: 'static>(job: &Job, missing: Vec<Led<K, V, E>>, failure: &LoadError<E>) {
+fn give_up<K, V: Value, E: 'static>(job: &Job, missing: Leading<K, V, E>, failure: &LoadError<E>) {
     for Led { lead, stale, .. } in missing {
         let outcome = job.fall_back(lead.key(), stale, failure.clone());
         lead.land(outcome);

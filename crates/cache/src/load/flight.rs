@@ -4,7 +4,7 @@
 //! caller's task and is *uncommitted*: if the caller goes away, a follower takes over. Once
 //! it loads it is *committed* and lives in a task of its own, which nobody's going away
 //! ends. A batch has one loader for many keys and could not take a single key over, so it
-//! follows committed flights only and supersedes the others.
+//! follows committed flights only and overtakes the others.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -42,18 +42,11 @@ struct Place {
 #[derive(Debug)]
 struct Listed {
     id: u64,
-    route: Route,
-    committed: bool,
-    /// A `watch::Receiver<Option<Outcome<V, E>>>` of the route's types.
-    outcome: Box<dyn Any + Send + Sync>,
-}
-
-/// Which flights a caller can join: the same types, and the same answer to whether there
-/// may be no value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Route {
+    /// Of `(V, E)`: a flight is joined by callers of its own types alone.
     types: TypeId,
-    may_be_absent: bool,
+    committed: bool,
+    /// A `watch::Receiver<Option<Outcome<V, E>>>`.
+    outcome: Box<dyn Any + Send + Sync>,
 }
 
 /// Who wants to join.
@@ -75,7 +68,6 @@ pub(crate) enum Joined<V, E> {
 pub(crate) struct Lead<V, E> {
     flights: Arc<Flights>,
     place: Place,
-    route: Route,
     id: u64,
     outcome: watch::Sender<Option<Outcome<V, E>>>,
 }
@@ -108,7 +100,6 @@ impl Flights {
         self: &Arc<Self>,
         space: u32,
         key: &str,
-        may_be_absent: bool,
         caller: Caller,
     ) -> Joined<V, E>
     where
@@ -119,13 +110,10 @@ impl Flights {
             space,
             key: key.into(),
         };
-        let route = Route {
-            types: TypeId::of::<(V, E)>(),
-            may_be_absent,
-        };
+        let types = TypeId::of::<(V, E)>();
         let mut shard = self.shard(&place);
         let listed = shard.entry(place.clone()).or_default();
-        if let Some(at) = listed.iter().position(|flight| flight.route == route) {
+        if let Some(at) = listed.iter().position(|flight| flight.types == types) {
             let flight = &listed[at];
             if (flight.committed || caller == Caller::Single)
                 && let Some(outcome) = flight.outcome()
@@ -138,7 +126,7 @@ impl Flights {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         listed.push(Listed {
             id,
-            route,
+            types,
             committed: caller == Caller::Batch,
             outcome: Box::new(receiver),
         });
@@ -146,7 +134,6 @@ impl Flights {
         Joined::Lead(Lead {
             flights: Arc::clone(self),
             place,
-            route,
             id,
             outcome: sender,
         })
@@ -197,19 +184,15 @@ impl Listed {
 }
 
 impl<V: 'static, E: 'static> Lead<V, E> {
-    /// Announces that the load begins. If another flight of the key took this one's place,
-    /// that one is to be followed instead.
-    pub(crate) fn commit(&self) -> Result<(), Follower<V, E>> {
+    /// Announces that the load begins. `None`: the key was changed, or a batch overtook
+    /// this flight, so what it knows is outdated and its callers have to join anew.
+    pub(crate) fn commit(self) -> Option<Self> {
         let mut shard = self.flights.shard(&self.place);
-        let listed = shard.get_mut(&self.place).into_iter().flatten();
-        for flight in listed.filter(|flight| flight.route == self.route) {
-            if flight.id == self.id {
-                flight.committed = true;
-            } else if let Some(outcome) = flight.outcome() {
-                return Err(Follower { outcome });
-            }
-        }
-        Ok(())
+        let listed = shard.get_mut(&self.place)?;
+        let flight = listed.iter_mut().find(|flight| flight.id == self.id)?;
+        flight.committed = true;
+        drop(shard);
+        Some(self)
     }
 
     pub(crate) fn follow(&self) -> Follower<V, E> {
@@ -280,20 +263,19 @@ mod tests {
     #[tokio::test]
     async fn the_second_caller_follows_the_first() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", true, Caller::Single));
-        let second = follow(flights.join(0, "a", true, Caller::Single));
-        lead(flights.join(1, "a", true, Caller::Single));
-        lead(flights.join(0, "a", false, Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single));
+        let second = follow(flights.join(0, "a", Caller::Single));
+        lead(flights.join(1, "a", Caller::Single));
         first.land(Ok(Some(Arc::new(7))));
         assert!(matches!(second.wait(soon()).await, Waited::Landed(Ok(Some(v))) if *v == 7));
-        lead(flights.join(0, "a", true, Caller::Single));
+        lead(flights.join(0, "a", Caller::Single));
     }
 
     #[tokio::test]
     async fn an_abandoned_flight_lets_its_followers_go() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", true, Caller::Single));
-        let second = follow(flights.join(0, "a", true, Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single));
+        let second = follow(flights.join(0, "a", Caller::Single));
         drop(first);
         assert!(matches!(second.wait(soon()).await, Waited::Abandoned));
         assert!(
@@ -307,26 +289,22 @@ mod tests {
     #[test]
     fn a_detached_flight_is_not_joined() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", true, Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single));
         flights.detach(0, "a");
-        let second = lead(flights.join(0, "a", true, Caller::Single));
-        assert!(
-            first.commit().is_err(),
-            "the later flight is the one to follow"
-        );
-        assert!(second.commit().is_ok());
-        drop(first);
-        follow(flights.join(0, "a", true, Caller::Single));
+        let second = lead(flights.join(0, "a", Caller::Single));
+        assert!(first.commit().is_none(), "it knows the key as it was");
+        let _second = second.commit().expect("nothing has changed since");
+        follow(flights.join(0, "a", Caller::Single));
     }
 
     #[test]
-    fn a_batch_supersedes_what_it_could_not_take_over() {
+    fn a_batch_overtakes_what_it_could_not_take_over() {
         let flights = Arc::new(Flights::new());
-        let single = lead(flights.join(0, "a", true, Caller::Single));
-        let _batch = lead(flights.join(0, "a", true, Caller::Batch));
-        assert!(single.commit().is_err());
-        let loading = lead(flights.join(0, "b", true, Caller::Single));
-        assert!(loading.commit().is_ok());
-        follow(flights.join(0, "b", true, Caller::Batch));
+        let single = lead(flights.join(0, "a", Caller::Single));
+        let _batch = lead(flights.join(0, "a", Caller::Batch));
+        assert!(single.commit().is_none());
+        let loading = lead(flights.join(0, "b", Caller::Single));
+        let _loading = loading.commit().expect("nobody overtook it");
+        follow(flights.join(0, "b", Caller::Batch));
     }
 }

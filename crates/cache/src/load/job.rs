@@ -1,5 +1,6 @@
 //! A loader's run: bounded, watched, contained.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
@@ -12,6 +13,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::LoadError;
 use super::flight::Outcome;
 use crate::shared::{Shared, SpaceState};
+use crate::tasks::closed;
+
+tokio::task_local! {
+    /// Set within a loader. A load that begins there may be waited for by its loader, and
+    /// must not wait for that loader's place.
+    static IN_LOADER: ();
+}
 
 /// How a loader's run ended.
 pub(crate) enum Run<T, E> {
@@ -27,11 +35,25 @@ pub(crate) struct Job {
     pub(crate) space: Arc<SpaceState>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) keys: usize,
+    origin: Origin,
+}
+
+/// Where a load begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Caller,
+    Loader,
 }
 
 impl Job {
+    /// A run that the present task asks for.
     pub(crate) fn new(shared: &Arc<Shared>, space: &Arc<SpaceState>, keys: usize) -> Self {
+        let origin = match IN_LOADER.try_with(|()| ()) {
+            Ok(()) => Origin::Loader,
+            Err(_) => Origin::Caller,
+        };
         Self {
+            origin,
             shared: Arc::downgrade(shared),
             space: Arc::clone(space),
             permits: Arc::clone(&shared.load_permits),
@@ -44,8 +66,12 @@ impl Job {
     where
         Fut: Future<Output = Result<T, E>>,
     {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        self.run_with(permit.ok(), loader).await
+        let permits = Arc::clone(&self.permits);
+        let permit = match self.origin {
+            Origin::Caller => permits.acquire_owned().await.ok(),
+            Origin::Loader => permits.try_acquire_owned().ok(),
+        };
+        self.run_with(permit, loader).await
     }
 
     /// Runs the loader in a place it already has.
@@ -58,14 +84,20 @@ impl Job {
         Fut: Future<Output = Result<T, E>>,
     {
         let mut watch = Watch::begin(self);
-        let result = AssertUnwindSafe(async move { loader().await })
-            .catch_unwind()
-            .await;
+        let loading = IN_LOADER.scope((), async move { loader().await });
+        let result = AssertUnwindSafe(loading).catch_unwind().await;
         drop(permit);
         let (run, outcome) = match result {
             Ok(Ok(loaded)) => (Run::Loaded(loaded), LoadOutcome::Loaded),
             Ok(Err(error)) => (Run::Failed(error), LoadOutcome::Failed),
-            Err(_) => (Run::Panicked, LoadOutcome::Panicked),
+            Err(panic) => {
+                tracing::error!(
+                    namespace = self.space.registered.name(),
+                    message = message_of(&*panic),
+                    "a loader panicked"
+                );
+                (Run::Panicked, LoadOutcome::Panicked)
+            }
         };
         watch.outcome = outcome;
         let elapsed = watch.elapsed();
@@ -89,6 +121,24 @@ impl Job {
         }
         Ok(Some(stale))
     }
+}
+
+impl Shared {
+    /// Why a load ended without an outcome: the cache was shut down, or code of the
+    /// caller's panicked outside of the loader, such as a value's own serialization.
+    pub(crate) fn abandoned<E>(&self) -> LoadError<E> {
+        if self.tasks.is_closed() {
+            closed().into()
+        } else {
+            LoadError::Panicked
+        }
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not a text")
 }
 
 /// Tells of the end of a run, also when the run is aborted.

@@ -15,7 +15,7 @@ pub(crate) use self::batch::Batch;
 pub use self::error::LoadError;
 pub(crate) use self::flight::Flights;
 pub use self::loaded::Loaded;
-pub(crate) use self::options::LoadOptions;
+pub(crate) use self::options::{LoadOptions, Wanted};
 pub(crate) use self::refresh::Refreshing;
 pub use self::request::LoadRequest;
 pub(crate) use self::single::Single;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use larder_cache_core::{Compression, Result, Tag, Ttl};
+use tokio::time::Instant;
 
 use super::Loaded;
 use crate::shared::{Budget, Shared};
@@ -16,6 +17,15 @@ pub(crate) struct LoadOptions {
     pub(crate) compression: Compression,
     pub(crate) budget: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+}
+
+/// What answers a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A value.
+    Value,
+    /// A value, or that there is none.
+    ValueOrAbsence,
 }
 
 /// The terms of a load, checked and complete.
@@ -43,6 +53,12 @@ impl LoadOptions {
 }
 
 impl LoadTerms {
+    /// Until when a caller waits, if it begins now. A timeout beyond all clocks is a year.
+    pub(crate) fn deadline(&self) -> Instant {
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        Instant::now() + self.timeout.min(YEAR)
+    }
+
     /// How to store what was loaded: what the loader says goes before what the call says.
     pub(crate) fn merged<V>(&self, loaded: &Loaded<V>, load_cost: Duration) -> Result<Terms> {
         let given = self.tags.iter().map(Tag::as_str);

@@ -64,8 +64,7 @@ impl<'a, V: Value> LoadRequest<'a, V> {
     /// loader found that there is no value.
     ///
     /// # Concurrency
-    /// Of all callers in this process that want the same key as the same type, one runs its
-    /// loader, in a task of its own and in that caller's tracing span.
+    /// As [`get_or_load`](TypedCache::get_or_load), with which it shares its loads.
     ///
     /// # Cost
     /// On an L1 hit no allocation but the request's own options; else one read from the

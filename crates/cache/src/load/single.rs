@@ -10,12 +10,11 @@ use tokio::time::Instant;
 use super::fill::Fill;
 use super::flight::{Caller, Follower, Joined, Lead, Outcome, Waited};
 use super::job::{Job, Run};
-use super::options::LoadTerms;
+use super::options::{LoadTerms, Wanted};
 use super::{LoadError, Loaded};
 use crate::l1::{Generation, Resident};
 use crate::reading::Found;
 use crate::shared::{Shared, SpaceState};
-use crate::tasks::closed;
 use crate::value::Value;
 
 /// The load of one key, after L1 had no answer.
@@ -24,8 +23,7 @@ pub(crate) struct Single<'a> {
     pub(crate) space: &'a Arc<SpaceState>,
     pub(crate) key: &'a str,
     pub(crate) terms: LoadTerms,
-    /// Whether the caller takes "there is none" for an answer.
-    pub(crate) may_be_absent: bool,
+    pub(crate) wanted: Wanted,
 }
 
 /// What the backend's answer calls for.
@@ -47,7 +45,7 @@ impl Single<'_> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
-        let until = Instant::now() + self.terms.timeout;
+        let until = self.terms.deadline();
         loop {
             let lead = match self.join() {
                 Joined::Lead(lead) => lead,
@@ -56,7 +54,6 @@ impl Single<'_> {
                     None => continue,
                 },
             };
-            let sample = self.shared.l1.sample(self.space.id(), self.key);
             match self.look_up().await {
                 Step::Land(outcome) => {
                     lead.land(outcome.clone());
@@ -64,33 +61,25 @@ impl Single<'_> {
                 }
                 Step::Refresh(stale) => {
                     lead.land(Ok(Some(Arc::clone(&stale))));
-                    self.refresh(loader, sample);
+                    self.refresh(loader);
                     return Ok(Some(stale));
                 }
-                Step::Load(stale) => match lead.commit() {
-                    Ok(()) => return self.load(lead, loader, stale, sample, until).await,
-                    Err(other) => {
-                        drop(lead);
-                        if let Some(outcome) = self.follow(other, until).await {
-                            return outcome;
-                        }
+                Step::Load(stale) => {
+                    if let Some(lead) = lead.commit() {
+                        return self.load(lead, loader, stale, until).await;
                     }
-                },
+                }
             }
         }
     }
 
     fn join<V: Value, E: Send + Sync + 'static>(&self) -> Joined<V, E> {
         let flights = &self.shared.flights;
-        flights.join(
-            self.space.id(),
-            self.key,
-            self.may_be_absent,
-            Caller::Single,
-        )
+        flights.join(self.space.id(), self.key, Caller::Single)
     }
 
-    /// Waits for another caller's load; `None` when that caller went away.
+    /// Waits for another caller's load; `None` when that caller went away, or takes
+    /// "there is none" for an answer where this one does not.
     async fn follow<V: Value, E: Send + Sync + 'static>(
         &self,
         follower: Follower<V, E>,
@@ -100,6 +89,7 @@ impl Single<'_> {
         self.shared
             .emit(self.space, &Event::LoadJoined { space, key });
         match follower.wait(until).await {
+            Waited::Landed(Ok(None)) if self.wanted == Wanted::Value => None,
             Waited::Landed(outcome) => Some(outcome),
             Waited::TimedOut => Some(Err(LoadError::Deadline)),
             Waited::Abandoned => None,
@@ -116,7 +106,7 @@ impl Single<'_> {
             Ok(Found::Fresh(value)) => {
                 (Event::Hit { space, key, tier }, Step::Land(Ok(Some(value))))
             }
-            Ok(Found::Absent) if self.may_be_absent => (
+            Ok(Found::Absent) if self.wanted == Wanted::ValueOrAbsence => (
                 Event::NegativeHit { space, key, tier },
                 Step::Land(Ok(None)),
             ),
@@ -152,7 +142,6 @@ impl Single<'_> {
         lead: Lead<V, E>,
         loader: F,
         stale: Option<Arc<V>>,
-        sample: Generation,
         until: Instant,
     ) -> Outcome<V, E>
     where
@@ -165,6 +154,7 @@ impl Single<'_> {
         let follower = lead.follow();
         let job = Job::new(self.shared, self.space, 1);
         let terms = self.terms.clone();
+        let sample = self.shared.l1.sample(self.space.id(), self.key);
         let name = self.task_name("load");
         self.shared.tasks.spawn(name, async move {
             let (run, cost) = job.run(|| into_loaded(loader)).await;
@@ -174,13 +164,13 @@ impl Single<'_> {
         match follower.wait(until).await {
             Waited::Landed(outcome) => outcome,
             Waited::TimedOut => Err(LoadError::Deadline),
-            Waited::Abandoned => Err(closed().into()),
+            Waited::Abandoned => Err(self.shared.abandoned()),
         }
     }
 
     /// Loads in the background, unless that is being done or too many loads are running:
     /// the stale value has been served, and the next reader will try again.
-    fn refresh<V, E, R, F, Fut>(&self, loader: F, sample: Generation)
+    fn refresh<V, E, R, F, Fut>(&self, loader: F)
     where
         V: Value,
         E: Send + Sync + 'static,
@@ -196,6 +186,7 @@ impl Single<'_> {
         };
         let job = Job::new(self.shared, self.space, 1);
         let terms = self.terms.clone();
+        let sample = self.shared.l1.sample(self.space.id(), self.key);
         let key = self.key.to_owned();
         let spawned = self
             .shared

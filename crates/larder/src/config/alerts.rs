@@ -59,9 +59,12 @@ enum GivenThreshold {
 
 /// Which values a figure can have, and which are worse.
 enum Scale {
-    PercentLowerIsWorse,
-    PercentHigherIsWorse,
-    MillisHigherIsWorse,
+    /// Percent; lower is worse.
+    Share,
+    /// Percent; higher is worse.
+    Load,
+    /// Milliseconds; higher is worse.
+    Time,
 }
 
 impl AlertThresholds {
@@ -79,27 +82,12 @@ impl AlertThresholds {
             error_rate,
             memory_usage,
         } = Self::default();
-        use Scale::{MillisHigherIsWorse, PercentHigherIsWorse, PercentLowerIsWorse};
+        use Scale::{Load, Share, Time};
         Ok(Self {
-            hit_rate: merge("hitRate", given.hit_rate, hit_rate, &PercentLowerIsWorse)?,
-            response_time: merge(
-                "responseTime",
-                given.response_time,
-                response_time,
-                &MillisHigherIsWorse,
-            )?,
-            error_rate: merge(
-                "errorRate",
-                given.error_rate,
-                error_rate,
-                &PercentHigherIsWorse,
-            )?,
-            memory_usage: merge(
-                "memoryUsage",
-                given.memory_usage,
-                memory_usage,
-                &PercentHigherIsWorse,
-            )?,
+            hit_rate: merge("hitRate", given.hit_rate, hit_rate, &Share)?,
+            response_time: merge("responseTime", given.response_time, response_time, &Time)?,
+            error_rate: merge("errorRate", given.error_rate, error_rate, &Load)?,
+            memory_usage: merge("memoryUsage", given.memory_usage, memory_usage, &Load)?,
         })
     }
 }
@@ -132,21 +120,21 @@ fn merge(
 impl Scale {
     fn worse(&self, a: f64, b: f64) -> f64 {
         match self {
-            Self::PercentLowerIsWorse => a.min(b),
-            Self::PercentHigherIsWorse | Self::MillisHigherIsWorse => a.max(b),
+            Self::Share => a.min(b),
+            Self::Load | Self::Time => a.max(b),
         }
     }
 
     fn contains(&self, value: f64) -> bool {
         match self {
-            Self::MillisHigherIsWorse => value > 0.0 && value.is_finite(),
+            Self::Time => value > 0.0 && value.is_finite(),
             _ => (0.0..=100.0).contains(&value),
         }
     }
 
     fn allowed(&self) -> &'static str {
         match self {
-            Self::MillisHigherIsWorse => "in milliseconds, above 0",
+            Self::Time => "in milliseconds, above 0",
             _ => "in percent, from 0 to 100",
         }
     }

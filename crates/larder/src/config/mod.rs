@@ -137,9 +137,9 @@ impl Config {
         let seconds = |name, default| settings.seconds(name, 1..=century, default);
         let has_codec = cfg!(feature = "compression");
         let config = Self {
-            redis_url: settings.secret("REDIS_URL"),
+            redis_url: settings.secret_url("REDIS_URL")?,
             redis_cluster_nodes: settings.nodes("REDIS_CLUSTER_NODES")?,
-            redis_password: settings.secret("REDIS_PASSWORD"),
+            redis_password: settings.secret("REDIS_PASSWORD")?,
             redis_key_prefix: settings.text("REDIS_KEY_PREFIX", "app"),
             redis_max_retries: settings.number("REDIS_MAX_RETRIES", "attempts", 0..=1000, 3)?,
             redis_retry_delay: settings.millis("REDIS_RETRY_DELAY", 1..=hour, 1000)?,

@@ -43,6 +43,15 @@ struct Setting {
     text: String,
     /// Its name where it was found.
     origin: String,
+    shape: Shape,
+}
+
+/// What a setting was written as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Text,
+    /// A number, a list, or whatever else a file can hold.
+    Other,
 }
 
 impl Settings {
@@ -68,7 +77,7 @@ impl Settings {
         for (name, text) in vars {
             let name = name.into();
             if let Some(known) = NAMES.into_iter().find(|known| *known == name) {
-                settings.put(known, text.into(), name);
+                settings.put(known, text.into(), Shape::Text, name);
             }
         }
         settings
@@ -77,9 +86,8 @@ impl Settings {
     pub(super) fn from_toml(text: &str) -> Result<Self> {
         let table: toml::Table = text.parse().map_err(|source: toml::de::Error| {
             // The source's own text would show the line, and with it a password.
-            let line = source
-                .span()
-                .map_or(1, |span| text[..span.start].lines().count().max(1));
+            let before = source.span().map_or(0, |span| span.start);
+            let line = 1 + text.bytes().take(before).filter(|b| *b == b'\n').count();
             Error::new(ErrorKind::Config, "the configuration is not TOML")
                 .with("line", line)
                 .with("problem", source.message())
@@ -92,7 +100,12 @@ impl Settings {
             }
             let known = NAMES.into_iter().find(|name| name.to_lowercase() == key);
             let name = known.ok_or_else(|| unknown(&key))?;
-            settings.put(name, as_text(&value), key);
+            let shape = if value.is_str() {
+                Shape::Text
+            } else {
+                Shape::Other
+            };
+            settings.put(name, as_text(name, &value), shape, key);
         }
         Ok(settings)
     }
@@ -106,9 +119,14 @@ impl Settings {
         self
     }
 
-    fn put(&mut self, name: &'static str, text: String, origin: String) {
+    fn put(&mut self, name: &'static str, text: String, shape: Shape, origin: String) {
         if !text.trim().is_empty() {
-            self.values.insert(name, Setting { text, origin });
+            let setting = Setting {
+                text,
+                origin,
+                shape,
+            };
+            self.values.insert(name, setting);
         }
     }
 
@@ -127,11 +145,21 @@ impl Settings {
         self.found(name).unwrap_or(default).to_owned()
     }
 
-    pub(super) fn secret(&self, name: &'static str) -> Option<Secret> {
-        // Not trimmed: a password may begin or end with a blank.
-        self.values
-            .get(name)
-            .map(|setting| Secret::new(&*setting.text))
+    /// Text that is not shown, nor trimmed: a password may begin or end with a blank.
+    pub(super) fn secret(&self, name: &'static str) -> Result<Option<Secret>> {
+        let Some(setting) = self.values.get(name) else {
+            return Ok(None);
+        };
+        if setting.shape != Shape::Text {
+            let message = format!("{} must be text in quotes", setting.origin);
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        Ok(Some(Secret::new(&*setting.text)))
+    }
+
+    pub(super) fn secret_url(&self, name: &'static str) -> Result<Option<Secret>> {
+        let url = self.secret(name)?;
+        Ok(url.map(|url| Secret::new(url.reveal().trim())))
     }
 
     pub(super) fn switch(&self, name: &'static str, default: bool) -> Result<bool> {
@@ -201,7 +229,8 @@ impl Settings {
         if nodes.iter().all(|node| is_host_and_port(node)) {
             return Ok(nodes);
         }
-        Err(self.refuse(name, "nodes as host:port, separated by commas"))
+        let allowed = "nodes as host:port, separated by commas, and no passwords";
+        Err(self.refuse_found(name, allowed, &masked_nodes(found)))
     }
 
     pub(super) fn alert_thresholds(&self, name: &'static str) -> Result<AlertThresholds> {
@@ -218,16 +247,40 @@ impl Settings {
     }
 
     fn refuse(&self, name: &'static str, allowed: impl Display) -> Error {
+        self.refuse_found(name, allowed, self.found(name).unwrap_or_default())
+    }
+
+    fn refuse_found(&self, name: &'static str, allowed: impl Display, found: &str) -> Error {
         let message = format!("{} must be {allowed}", self.origin(name));
-        let found = format!("{:?}", self.found(name).unwrap_or_default());
-        Error::new(ErrorKind::Config, message).with("found", found)
+        Error::new(ErrorKind::Config, message).with("found", format!("{found:?}"))
     }
 }
 
 fn is_host_and_port(node: &str) -> bool {
+    let in_host = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let in_address = |c: char| c.is_ascii_hexdigit() || matches!(c, ':' | '.');
+    let is_host = |host: &str| match host.strip_prefix('[') {
+        Some(address) => address
+            .strip_suffix(']')
+            .is_some_and(|address| address.chars().all(in_address)),
+        None => !host.is_empty() && host.chars().all(in_host),
+    };
     node.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0)
+        is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0)
     })
+}
+
+/// Nodes as they may be shown. Whoever gives URLs where nodes are wanted gives passwords
+/// with them: before an `@`, or as a port that is no number.
+fn masked_nodes(nodes: &str) -> String {
+    let shown = nodes.rfind('@').map_or(nodes, |at| &nodes[at..]);
+    let masked = |node: &str| match node.rsplit_once(':') {
+        Some((host, port)) if port.parse::<u32>().is_err() => format!("{host}:***"),
+        _ => node.to_owned(),
+    };
+    let shown: Vec<_> = shown.split(',').map(masked).collect();
+    let login = if nodes.contains('@') { "***" } else { "" };
+    format!("{login}{}", shown.join(","))
 }
 
 fn unknown(key: &str) -> Error {
@@ -240,15 +293,18 @@ fn unknown(key: &str) -> Error {
     .with("known", format!("{known}, namespaces"))
 }
 
-/// A value of the file as the environment would have it: lists with commas, tables as JSON.
-fn as_text(value: &toml::Value) -> String {
+/// A value of the file as the environment would have it: nodes with commas between, other
+/// lists and tables as JSON.
+fn as_text(name: &str, value: &toml::Value) -> String {
     match value {
         toml::Value::String(text) => text.clone(),
-        toml::Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(as_text).collect();
-            items.join(",")
+        toml::Value::Array(nodes) if name == "REDIS_CLUSTER_NODES" => {
+            let nodes: Vec<_> = nodes.iter().map(|node| as_text(name, node)).collect();
+            nodes.join(",")
         }
-        toml::Value::Table(_) => serde_json::to_string(value).unwrap_or_default(),
+        toml::Value::Array(_) | toml::Value::Table(_) => {
+            serde_json::to_string(value).unwrap_or_default()
+        }
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Float(number) => number.to_string(),
         toml::Value::Boolean(switch) => switch.to_string(),

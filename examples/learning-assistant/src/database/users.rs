@@ -21,11 +21,11 @@ pub struct User {
 }
 
 const USER: &str = "
-    SELECT id, name, email, count(DISTINCT content), count(DISTINCT course),
+    SELECT users.id, name, email, count(DISTINCT content), count(DISTINCT course),
            coalesce(avg(score), 0.0)
-    FROM users LEFT JOIN (
-        SELECT user, content, course, score FROM attempts JOIN contents ON contents.id = content
-    ) ON user = users.id
+    FROM users
+    LEFT JOIN attempts ON user = users.id
+    LEFT JOIN contents ON contents.id = content
     WHERE users.id = ?1 GROUP BY users.id";
 
 impl Database {

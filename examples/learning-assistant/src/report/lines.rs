@@ -53,13 +53,13 @@ struct Line {
 
 fn heading() -> String {
     format!(
-        "{:>6}  {:>10}  {:>7}  {:>7}  {:>18}  {:>18}  {:>15}  backend",
+        "{:>6}  {:>7}  {:>7}  {:>7}  {:>17}  {:>17}  {:>15}  backend",
         "time",
-        "requests/s",
+        "req/s",
         "L1 hits",
         "L2 hits",
-        "cached p50 / p99",
-        "uncached p50 / p99",
+        "cached p50/p99",
+        "uncached p50/p99",
         "queries avoided",
     )
 }
@@ -70,7 +70,7 @@ impl Line {
             in_l1, in_l2, all, ..
         } = self.lookups;
         let mut text = format!(
-            "{:>4} s  {:>10}  {:>7}  {:>7}  {:>18}  {:>18}  {:>15}  {}",
+            "{:>4} s  {:>7}  {:>7}  {:>7}  {:>17}  {:>17}  {:>15}  {}",
             self.seconds,
             numbers::per_second(self.measured.requests, self.elapsed),
             numbers::percent(in_l1, all),

@@ -40,12 +40,12 @@ impl Lookups {
     }
 }
 
-/// The backend in a few words: `redis healthy 0.2 ms`, `redis degraded: timeout`.
+/// The backend in a few words: `redis healthy 0.25 ms`, `redis degraded: timeout`.
 fn backend(health: &Health) -> String {
     let (name, status) = (health.backend.name, health.status);
     match (&health.backend.error, health.backend.latency) {
         (Some(error), _) => format!("{name} {status}: {}", error.kind()),
-        (None, Some(latency)) => format!("{name} {status} {:.1} ms", numbers::millis(latency)),
+        (None, Some(latency)) => format!("{name} {status} {:.2} ms", numbers::millis(latency)),
         (None, None) => format!("{name} {status}"),
     }
 }

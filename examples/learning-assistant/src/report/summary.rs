@@ -17,6 +17,9 @@ pub struct Summary {
     tally: Tally,
 }
 
+/// A name, a value, and what else there is to say.
+type Row = (&'static str, String, String);
+
 impl Summary {
     /// The figures as of now.
     #[must_use]
@@ -35,84 +38,99 @@ impl Summary {
         self.measured.failed == 0
     }
 
-    fn rows(&self) -> Vec<[String; 3]> {
-        let Self {
-            measured,
-            stats,
-            tally,
+    fn requests(&self) -> [Row; 3] {
+        let Measured {
+            requests,
+            failed,
+            first_failure,
+            searches,
+            incomplete_searches,
             ..
-        } = self;
-        let Lookups {
-            in_l1,
-            in_l2,
-            known_absent,
-            all,
-        } = Lookups::of(stats);
-        let rate = format!("{} per second", per_second(measured.requests, self.elapsed));
-        let failure = measured.first_failure.clone().unwrap_or_default();
-        let lookups = format!("of {} lookups", grouped(all));
-        let bypassing = format!(
-            "{} of them past the cache",
-            grouped(measured.uncached.len())
-        );
-        let reads = format!(
-            "of {} reads, each a query without a cache",
-            grouped(tally.reads)
-        );
-        let joined = format!("{} more lookups joined one", grouped(stats.joined));
-        let incomplete = format!("{} cut short", grouped(measured.incomplete_searches));
-        let unconfirmed = format!(
-            "{} not confirmed by the backend",
-            grouped(tally.unconfirmed)
-        );
+        } = &self.measured;
+        let rate = format!("{} per second", per_second(*requests, self.elapsed));
+        let first_failure = first_failure.clone().unwrap_or_default();
+        let incomplete = format!("{} incomplete", grouped(*incomplete_searches));
         [
-            ("requests", grouped(measured.requests), rate),
-            ("failed requests", grouped(measured.failed), failure),
-            ("hit rate L1", percent(in_l1, all), lookups),
-            ("hit rate L2", percent(in_l2, all), String::new()),
+            ("requests", grouped(*requests), rate),
+            ("failed requests", grouped(*failed), first_failure),
+            ("searches", grouped(*searches), incomplete),
+        ]
+    }
+
+    fn lookups(&self) -> [Row; 5] {
+        let found = Lookups::of(&self.stats);
+        let all = format!("of {} lookups", grouped(found.all));
+        let joined = format!(
+            "{} lookups waited for another's",
+            grouped(self.stats.joined)
+        );
+        let stale = grouped(self.stats.stale_served);
+        [
+            ("hit rate L1", percent(found.in_l1, found.all), all),
+            (
+                "hit rate L2",
+                percent(found.in_l2, found.all),
+                String::new(),
+            ),
             (
                 "known to be absent",
-                percent(known_absent, all),
+                percent(found.known_absent, found.all),
                 String::new(),
             ),
-            (
-                "p50 with the cache",
-                quantile(&measured.cached, 0.5),
-                String::new(),
-            ),
-            (
-                "p50 without it",
-                quantile(&measured.uncached, 0.5),
-                String::new(),
-            ),
-            (
-                "p99 with the cache",
-                quantile(&measured.cached, 0.99),
-                String::new(),
-            ),
-            (
-                "p99 without it",
-                quantile(&measured.uncached, 0.99),
-                String::new(),
-            ),
-            ("queries executed", grouped(tally.queries), bypassing),
-            ("queries avoided", grouped(tally.avoided()), reads),
-            ("loads", grouped(stats.loads), joined),
-            ("stale served", grouped(stats.stale_served), String::new()),
-            ("updates", grouped(tally.updates), unconfirmed),
-            ("searches", grouped(measured.searches), incomplete),
+            ("loads", grouped(self.stats.loads), joined),
+            ("stale served", stale, String::new()),
         ]
-        .map(|(name, value, remark)| [name.to_owned(), value, remark])
-        .into()
+    }
+
+    fn latencies(&self) -> [Row; 4] {
+        let Measured {
+            cached, uncached, ..
+        } = &self.measured;
+        let row = |name, micros, share| (name, quantile(micros, share), String::new());
+        [
+            row("p50 with the cache", cached, 0.5),
+            row("p50 without it", uncached, 0.5),
+            row("p99 with the cache", cached, 0.99),
+            row("p99 without it", uncached, 0.99),
+        ]
+    }
+
+    fn database(&self) -> [Row; 4] {
+        let Tally {
+            reads,
+            queries,
+            updates,
+            unconfirmed,
+        } = self.tally;
+        // Every loader runs one query.
+        let past_the_cache = queries.saturating_sub(self.stats.loads);
+        let past_the_cache = format!("{} of them past the cache", grouped(past_the_cache));
+        let reads = format!("of {} reads, each a query without a cache", grouped(reads));
+        let changes = "changes that the cache's backend did not confirm".to_owned();
+        [
+            ("queries executed", grouped(queries), past_the_cache),
+            ("queries avoided", grouped(self.tally.avoided()), reads),
+            ("updates", grouped(updates), String::new()),
+            ("unconfirmed", grouped(unconfirmed), changes),
+        ]
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Summary of {:.1} s", self.elapsed.as_secs_f64())?;
-        for [name, value, remark] in self.rows() {
-            let row = format!("  {name:<20} {value:>10}   {remark}");
-            writeln!(f, "{}", row.trim_end())?;
+        let groups = [
+            self.requests().to_vec(),
+            self.lookups().to_vec(),
+            self.latencies().to_vec(),
+            self.database().to_vec(),
+        ];
+        for group in groups {
+            writeln!(f)?;
+            for (name, value, remark) in group {
+                let row = format!("  {name:<20} {value:>10}   {remark}");
+                writeln!(f, "{}", row.trim_end())?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Courses and contents: loads that may find nothing, with tags and times to live of their
 //! own, and one load for many keys.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -9,7 +10,7 @@ use axum::{Json, Router};
 use larder::{Loaded, Ttl};
 
 use crate::app::App;
-use crate::database::{Content, Course, Database};
+use crate::database::{Content, Course};
 use crate::error::AppError;
 use crate::source::Source;
 
@@ -28,8 +29,11 @@ async fn content(
     let key = id.to_string();
     let content = match source {
         Source::Cache => {
-            let request = app.contents.load(&key).tags(["content"]);
-            request.with(move || load_content(database, id)).await?
+            let load = move || async move {
+                let found = database.content(id).await?;
+                Ok::<_, AppError>(found.map_or_else(Loaded::absent, tagged))
+            };
+            app.contents.load(&key).with(load).await?
         }
         Source::Database => database.content(id).await?.map(Arc::new),
     };
@@ -37,15 +41,10 @@ async fn content(
     content.map(Json).ok_or(AppError::NotFound("content"))
 }
 
-/// What is not there is remembered as well, so that asking for it again costs no query.
-async fn load_content(database: Database, id: u32) -> Result<Loaded<Content>, AppError> {
-    Ok(match database.content(id).await? {
-        Some(content) => {
-            let course = format!("course:{}", content.course);
-            Loaded::value(content).tags([course])
-        }
-        None => Loaded::absent(),
-    })
+/// Every content bears the tag of its course, however it was loaded.
+fn tagged(content: Content) -> Loaded<Content> {
+    let course = format!("course:{}", content.course);
+    Loaded::value(content).tags([course])
 }
 
 async fn contents(
@@ -55,18 +54,22 @@ async fn contents(
 ) -> Result<Json<Vec<Arc<Content>>>, AppError> {
     let course = course(&app, id, source).await?;
     let database = app.database.clone();
-    let load = move |missing: Vec<u32>| async move {
-        let found = database.contents(missing).await?;
-        Ok::<_, AppError>(found.into_iter().map(|content| (content.id, content)))
-    };
     let ids = course.contents.clone();
-    let mut found = match source {
+    let mut found: HashMap<u32, Arc<Content>> = match source {
         // Under the same keys as the single ones, so that each read serves the other.
-        Source::Cache => app.contents.get_or_load_many(ids, load).await?,
-        Source::Database => load(ids)
-            .await?
-            .map(|(id, content)| (id, Arc::new(content)))
-            .collect(),
+        Source::Cache => {
+            let load = move |missing| async move {
+                let found = database.contents(missing).await?.into_iter();
+                Ok::<_, AppError>(found.map(|content| (content.id, tagged(content))))
+            };
+            app.contents.get_or_load_many(ids, load).await?
+        }
+        Source::Database => {
+            let found = database.contents(ids).await?.into_iter();
+            found
+                .map(|content| (content.id, Arc::new(content)))
+                .collect()
+        }
     };
     app.count_read();
     let in_order = course.contents.iter().filter_map(|id| found.remove(id));
@@ -82,7 +85,7 @@ async fn course(app: &App, id: u32, source: Source) -> Result<Arc<Course>, AppEr
                 Ok::<_, AppError>(found.map_or_else(Loaded::absent, Loaded::value))
             };
             let key = id.to_string();
-            let request = app.courses.load(&key).ttl(Ttl::Long);
+            let request = app.courses.load(&key).ttl(Ttl::Long).tags(["catalogue"]);
             request.with(load).await?
         }
         Source::Database => database.course(id).await?.map(Arc::new),

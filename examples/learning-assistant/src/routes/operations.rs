@@ -66,6 +66,7 @@ async fn stats(State(app): State<App>) -> Json<Value> {
             "queries": tally.queries,
             "queries_avoided": tally.avoided(),
             "updates": tally.updates,
+            "unconfirmed_changes": tally.unconfirmed,
         },
     }))
 }

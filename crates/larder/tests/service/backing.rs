@@ -1,0 +1,138 @@
+//! The backend of a test, and how to build caches over it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use larder::{
+    Backend, Builder, Cache, L1, MemoryBackend, Namespace, RedisBackend, RedisConfig, SystemClock,
+};
+use larder_cache_core::{Bytes, Call, Condition, Key, KeyPrefix, Observers, Write};
+use larder_testkit::{ManualClock, RedisServer};
+
+pub(crate) const TTL: Duration = Duration::from_secs(60);
+pub(crate) const GRACE: Duration = Duration::from_secs(3600);
+
+/// A backend of one test alone.
+pub(crate) enum Backing {
+    Memory(Arc<MemoryBackend>, Arc<ManualClock>),
+    Redis(RedisServer),
+}
+
+impl Backing {
+    pub(crate) fn memory() -> Self {
+        let clock = ManualClock::new();
+        let backend = MemoryBackend::builder(256 << 20).clock(clock.clone());
+        Self::Memory(Arc::new(backend.build()), clock)
+    }
+
+    pub(crate) fn redis() -> Self {
+        Self::Redis(RedisServer::start().unwrap())
+    }
+
+    /// The cache of a process. `users` is kept in L1, `remote` is not.
+    pub(crate) async fn cache(&self) -> Cache {
+        self.build(|builder| builder).await
+    }
+
+    pub(crate) async fn build(&self, configure: impl FnOnce(Builder) -> Builder) -> Cache {
+        let builder = larder::builder()
+            .namespace(settings("users"))
+            .namespace(settings("remote").l1(L1::Off))
+            .budget(Duration::from_secs(5));
+        let builder = match self {
+            Self::Memory(backend, clock) => builder.backend(backend.clone()).clock(clock.clone()),
+            Self::Redis(server) => builder.redis(server.url()),
+        };
+        configure(builder).build().await.unwrap()
+    }
+
+    /// Lets time pass.
+    pub(crate) async fn pass(&self, time: Duration) {
+        match self {
+            Self::Memory(_, clock) => clock.advance(time),
+            Self::Redis(_) => tokio::time::sleep(time).await,
+        }
+    }
+
+    /// Another program that uses the same backend.
+    pub(crate) async fn program(&self) -> Program {
+        Program(match self {
+            Self::Memory(backend, _) => backend.clone(),
+            Self::Redis(server) => {
+                let (config, clock) = (RedisConfig::new(server.url()), SystemClock::new());
+                let connected =
+                    RedisBackend::connect(config, Observers::default(), Arc::new(clock));
+                Arc::new(connected.await.unwrap())
+            }
+        })
+    }
+}
+
+fn settings(name: &str) -> Namespace {
+    Namespace::new(name)
+        .ttl(TTL)
+        .grace(GRACE)
+        .jitter(0.0)
+        .negative_ttl(Duration::from_millis(200))
+}
+
+/// A program that knows nothing of caches.
+pub(crate) struct Program(Arc<dyn Backend>);
+
+const CALL: Call = Call::within(Duration::from_secs(5));
+
+impl Program {
+    pub(crate) async fn get(&self, key: &Key) -> Option<Bytes> {
+        let found = self.0.get(std::slice::from_ref(key), CALL).await;
+        found.unwrap().pop().unwrap()
+    }
+
+    pub(crate) async fn set(&self, key: &Key, value: impl Into<Bytes>) {
+        let write = Write {
+            key: key.clone(),
+            value: value.into(),
+            ttl: None,
+            condition: Condition::Always,
+        };
+        self.0.set(&[write], CALL).await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, key: &Key) {
+        self.0
+            .delete(std::slice::from_ref(key), CALL)
+            .await
+            .unwrap();
+    }
+}
+
+pub(crate) fn physical(namespace: &str, key: &str) -> Key {
+    KeyPrefix::new("app")
+        .unwrap()
+        .value(namespace, key)
+        .unwrap()
+}
+
+/// Waits for a condition that must come true.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let began = Instant::now();
+    while !condition().await {
+        let waited = began.elapsed();
+        assert!(
+            waited < Duration::from_secs(10),
+            "waited {waited:?} for: {what}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// All keys of a stream of batches, sorted, each once.
+pub(crate) async fn scanned(users: &larder::NamespaceHandle, pattern: &str) -> Vec<String> {
+    let pages: Vec<Vec<String>> = futures_util::TryStreamExt::try_collect(users.scan(pattern))
+        .await
+        .unwrap();
+    assert!(pages.iter().all(|page| !page.is_empty()));
+    let mut keys = pages.concat();
+    keys.sort();
+    keys.dedup();
+    keys
+}
