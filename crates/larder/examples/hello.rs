@@ -3,9 +3,8 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
 
-use larder::Namespace;
+use larder::{Namespace, Ttl};
 
 static QUERIES: AtomicU32 = AtomicU32::new(0);
 
@@ -17,12 +16,9 @@ async fn query() -> io::Result<String> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let hour = Duration::from_secs(3600);
-    let cache = larder::builder()
-        .memory() // or .redis("redis://127.0.0.1")
-        .namespace(Namespace::new("users").ttl(hour))
-        .build()
-        .await?;
+    let users = Namespace::new("users").ttl(Ttl::Medium);
+    // Or `.redis("redis://127.0.0.1")`.
+    let cache = larder::builder().memory().namespace(users).build().await?;
     let users = cache.namespace("users")?.typed::<String>();
 
     for _ in 0..2 {
@@ -33,10 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     users.get_or_load("name:7", query).await?;
     println!("after a deletion: {}", QUERIES.load(Relaxed));
 
-    let stats = users.stats();
-    println!(
-        "hits {}, misses {}, loads {}",
-        stats.l1_hits, stats.misses, stats.loads
-    );
+    let rate = users.stats().hit_rate().unwrap_or_default();
+    println!("hit rate: {:.0} %", 100.0 * rate);
     Ok(())
 }

@@ -31,6 +31,7 @@
 //! # Features
 //! - `memory` (default): the embedded backend.
 //! - `redis` (default): Redis 6.2 or later, and Valkey.
+//! - `tls`: `rediss://` URLs, by rustls.
 //! - `compression`: LZ4 for values above a threshold.
 //!
 //! # What this crate does not do

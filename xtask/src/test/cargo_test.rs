@@ -14,13 +14,20 @@ use crate::failure::Failure;
 const UNIT_AND_INTEGRATION: &[&str] = &[
     "test",
     "--workspace",
+    "--all-features",
     "--no-fail-fast",
     "--lib",
     "--bins",
     "--tests",
     "--examples",
 ];
-const DOCTESTS: &[&str] = &["test", "--workspace", "--no-fail-fast", "--doc"];
+const DOCTESTS: &[&str] = &[
+    "test",
+    "--workspace",
+    "--all-features",
+    "--no-fail-fast",
+    "--doc",
+];
 
 /// The `cargo test` runs of one `cargo xtask test`.
 pub(super) struct CargoTest<'a> {
