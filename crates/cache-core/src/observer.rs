@@ -68,7 +68,8 @@ pub enum Event<'a> {
         /// Why.
         reason: MissReason,
     },
-    /// A stale value was served while, or because, no fresh one could be had.
+    /// A stale value was served while, or because, no fresh one could be had. A `Miss` of
+    /// the same read goes before it.
     StaleServed {
         /// Where.
         space: Space<'a>,

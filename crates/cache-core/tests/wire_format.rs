@@ -3,6 +3,8 @@
 //! `LARDER_WRITE_GOLDEN=1 cargo test -p larder-cache-core --test wire_format` writes the
 //! files of the current version where they are missing; existing ones are never touched.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -64,7 +64,8 @@ impl NamespaceHandle {
     /// One round trip.
     ///
     /// # Errors
-    /// When the backend did not confirm it: the value may still be there.
+    /// When the backend did not confirm it: L1 has dropped the value, but the backend may
+    /// still have it and bring it back when it can be reached again. Delete it once more then.
     pub async fn delete(&self, key: impl AsRef<str>) -> Result<bool> {
         self.delete_many([key]).await.map(|deleted| deleted > 0)
     }

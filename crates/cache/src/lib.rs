@@ -58,7 +58,7 @@ pub use self::builder::CacheBuilder;
 pub use self::cache::{Cache, ShutdownReport};
 pub use self::handle::{NamespaceHandle, Remaining};
 pub use self::health::{BackendHealth, Health, Status};
-pub use self::load::{LoadError, LoadRequest, Loaded};
+pub use self::load::{LoadError, LoadRequest, Loaded, ManyKeys, OneKey};
 pub use self::options::{GetOptions, OnError, SetOptions};
 pub use self::pipeline::{Pipeline, PipelineReply};
 pub use self::stats::{L1Stats, NamespaceStats, Stats};

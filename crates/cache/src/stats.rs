@@ -47,7 +47,7 @@ pub struct NamespaceStats {
     pub misses: u64,
     /// The misses by reason, those that occurred.
     pub miss_reasons: Vec<(&'static str, u64)>,
-    /// Reads answered with a stale value.
+    /// Reads answered with a stale value, each counted as a miss as well.
     pub stale_served: u64,
     /// Reads that joined a load already under way.
     pub joined: u64,
@@ -66,14 +66,23 @@ pub struct NamespaceStats {
 }
 
 impl NamespaceStats {
-    /// The hits of both tiers, negative ones among them, as a share of hits and misses;
-    /// `None` before the first one. Reads that joined a load or were served a stale value
-    /// without waiting are neither.
+    /// Reads altogether: hits, misses, and those that joined a load.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.hits() + self.misses + self.joined
+    }
+
+    /// The hits of both tiers, negative ones among them.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.l1_hits + self.l2_hits + self.negative_hits
+    }
+
+    /// The hits as a share of all reads; `None` before the first one.
     #[must_use]
     pub fn hit_rate(&self) -> Option<f64> {
-        let hits = self.l1_hits + self.l2_hits + self.negative_hits;
-        let reads = hits + self.misses;
-        (reads > 0).then(|| hits as f64 / reads as f64)
+        let reads = self.reads();
+        (reads > 0).then(|| self.hits() as f64 / reads as f64)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The typed cache of one namespace.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::future::Future;
@@ -13,7 +14,9 @@ use larder_cache_core::{Error, ErrorKind, Event, MissReason, Result, Tier};
 use crate::changes::Change;
 use crate::handle::NamespaceHandle;
 use crate::l1::Resident;
-use crate::load::{Batch, LoadError, LoadOptions, LoadRequest, Loaded, Single, Wanted};
+use crate::load::{
+    Batch, LoadError, LoadOptions, LoadRequest, Loaded, ManyKeys, OneKey, Single, Wanted,
+};
 use crate::options::{GetOptions, OnError, SetOptions};
 use crate::pipeline::Pipeline;
 use crate::reading::Found;
@@ -271,8 +274,16 @@ impl<V: Value> TypedCache<V> {
 
     /// Begins a load with options: time to live, tags, budget, timeout; the loader may find
     /// that there is no value.
-    pub fn load<'a>(&'a self, key: &'a str) -> LoadRequest<'a, V> {
-        LoadRequest::new(self, key)
+    pub fn load<'a>(&'a self, key: impl Into<Cow<'a, str>>) -> LoadRequest<'a, V, OneKey<'a>> {
+        LoadRequest::new(self, OneKey(key.into()))
+    }
+
+    /// Begins a load of many keys with options.
+    pub fn load_many<K>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> LoadRequest<'_, V, ManyKeys<K>> {
+        LoadRequest::new(self, ManyKeys(keys.into_iter().collect()))
     }
 
     pub(crate) async fn run_load<R, E, F, Fut>(
@@ -341,10 +352,28 @@ impl<V: Value> TypedCache<V> {
         F: FnOnce(Vec<K>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
+        self.run_load_many(keys, &LoadOptions::default(), loader)
+            .await
+    }
+
+    pub(crate) async fn run_load_many<K, R, E, M, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        options: &LoadOptions,
+        loader: F,
+    ) -> Result<HashMap<K, Arc<V>>, LoadError<E>>
+    where
+        K: Display + Clone + Eq + Hash + Send + 'static,
+        R: Into<Loaded<V>>,
+        E: Send + Sync + 'static,
+        M: IntoIterator<Item = (K, R)>,
+        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<M, E>> + Send + 'static,
+    {
         let batch = Batch {
             shared: &self.namespace.shared,
             space: &self.namespace.space,
-            terms: LoadOptions::default().check(&self.shared)?,
+            terms: options.check(&self.shared)?,
         };
         batch.run(keys, loader).await
     }

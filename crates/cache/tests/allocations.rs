@@ -1,4 +1,5 @@
-//! A hit in L1 allocates nothing, with an observer attached.
+//! What is allocated: nothing by a hit in L1 with an observer attached, and little by
+//! whatever stands in the backend.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod memory {
@@ -6,10 +7,15 @@ mod memory {
     use std::pin::pin;
     use std::sync::Arc;
     use std::task::{Context, Poll, Waker};
+    use std::time::Duration;
 
     use allocation_counter::{AllocationInfo, measure};
     use larder_cache::{CacheBuilder, LoadError, TypedCache};
-    use larder_cache_core::{Event, Observer};
+    use larder_cache_core::{
+        Backend, Call, Codec, Condition, Entry, Event, Header, KeyPrefix, Kind, Namespace,
+        Observer, Place, Timestamp, Write,
+    };
+    use larder_compression::Lz4;
     use larder_memory_backend::MemoryBackend;
 
     #[derive(Debug)]
@@ -74,6 +80,38 @@ mod memory {
             let none: Result<_, LoadError<_>> = at_once(names.load("8").with(loader));
             assert!(none.unwrap().is_none());
         });
+    }
+
+    /// What a header declares is not allocated before it is known to be allowed.
+    #[tokio::test]
+    async fn a_bomb_costs_no_memory() {
+        let backend = Arc::new(MemoryBackend::new(1 << 20));
+        let builder = CacheBuilder::new().codec(Arc::new(Lz4));
+        let cache = builder.build(backend.clone()).unwrap();
+        let small = |n: Namespace| n.max_value_bytes(1 << 20);
+        cache.update_namespace("default", small).unwrap();
+        let names = cache.namespace("default").unwrap().typed::<Name>();
+        let key = KeyPrefix::new("app").unwrap().value("app", "7").unwrap();
+        let place = Place {
+            namespace: "default",
+            key: &key,
+        };
+        let packed = Lz4.encode(&vec![0; 64 << 20], &place).unwrap();
+        for declared in [64 << 20, 1 << 20, u32::MAX] {
+            let mut header = Header::new(Kind::Value, Timestamp::from_millis(1));
+            (header.format, header.compression, header.plain_bytes) = (1, 1, declared);
+            let body = packed.clone();
+            let bomb = Write {
+                key: key.clone(),
+                value: Entry { header, body }.encode(),
+                ttl: None,
+                condition: Condition::Always,
+            };
+            let call = Call::within(Duration::from_secs(1));
+            backend.set(&[bomb], call).await.unwrap();
+            let used = measure(|| assert!(at_once(names.get("7")).unwrap().is_none()));
+            assert!(used.bytes_max < 2 << 20, "{declared}: {used:?}");
+        }
     }
 
     /// The test could not fail if the counter did not count.

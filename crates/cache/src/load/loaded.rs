@@ -4,8 +4,8 @@ use larder_cache_core::Ttl;
 
 /// What a loader found: a value or none, and how to store that.
 ///
-/// A loader may return a plain value as well, which is stored on the terms of the call and
-/// the namespace.
+/// A loader may return a plain value as well, or an `Option`, which are stored on the terms
+/// of the call and the namespace.
 ///
 /// ```
 /// use larder_cache::Loaded;
@@ -59,5 +59,11 @@ impl<V> Loaded<V> {
 impl<V> From<V> for Loaded<V> {
     fn from(value: V) -> Self {
         Self::value(value)
+    }
+}
+
+impl<V> From<Option<V>> for Loaded<V> {
+    fn from(found: Option<V>) -> Self {
+        found.map_or_else(Self::absent, Self::value)
     }
 }

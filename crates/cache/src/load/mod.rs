@@ -17,5 +17,5 @@ pub(crate) use self::flight::Flights;
 pub use self::loaded::Loaded;
 pub(crate) use self::options::{LoadOptions, Wanted};
 pub(crate) use self::refresh::Refreshing;
-pub use self::request::LoadRequest;
+pub use self::request::{LoadRequest, ManyKeys, OneKey};
 pub(crate) use self::single::Single;

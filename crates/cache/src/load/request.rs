@@ -1,6 +1,10 @@
 //! A load with options.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,20 +14,29 @@ use super::{LoadError, LoadOptions, Loaded};
 use crate::typed::TypedCache;
 use crate::value::Value;
 
-/// A load with options, begun by [`TypedCache::load`] and run by [`with`](LoadRequest::with).
+/// A load with options, begun by [`TypedCache::load`] or [`TypedCache::load_many`] and run
+/// by `with`.
 #[derive(Clone, Debug)]
 #[must_use = "a load does nothing until `with` gives it a loader"]
-pub struct LoadRequest<'a, V> {
+pub struct LoadRequest<'a, V, K> {
     cache: &'a TypedCache<V>,
-    key: &'a str,
+    keys: K,
     options: LoadOptions,
 }
 
-impl<'a, V: Value> LoadRequest<'a, V> {
-    pub(crate) fn new(cache: &'a TypedCache<V>, key: &'a str) -> Self {
+/// The key of a [`LoadRequest`] for one value.
+#[derive(Clone, Debug)]
+pub struct OneKey<'a>(pub(crate) Cow<'a, str>);
+
+/// The keys of a [`LoadRequest`] for many values.
+#[derive(Clone, Debug)]
+pub struct ManyKeys<K>(pub(crate) Vec<K>);
+
+impl<'a, V: Value, K> LoadRequest<'a, V, K> {
+    pub(crate) fn new(cache: &'a TypedCache<V>, keys: K) -> Self {
         Self {
             cache,
-            key,
+            keys,
             options: LoadOptions::default(),
         }
     }
@@ -59,7 +72,9 @@ impl<'a, V: Value> LoadRequest<'a, V> {
         self.options.timeout = Some(timeout);
         self
     }
+}
 
+impl<V: Value> LoadRequest<'_, V, OneKey<'_>> {
     /// Answers from the cache, or else runs the loader and stores what it finds. `None`: the
     /// loader found that there is no value.
     ///
@@ -82,6 +97,29 @@ impl<'a, V: Value> LoadRequest<'a, V> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
-        self.cache.run_load(self.key, &self.options, loader).await
+        let OneKey(key) = &self.keys;
+        self.cache.run_load(key, &self.options, loader).await
+    }
+}
+
+impl<V: Value, K> LoadRequest<'_, V, ManyKeys<K>>
+where
+    K: Display + Clone + Eq + Hash + Send + 'static,
+{
+    /// Answers from the cache, and runs the loader once for all the rest, as
+    /// [`TypedCache::get_or_load_many`] does. The options are for every value.
+    ///
+    /// # Errors
+    /// [`LoadError`], also when only one of the keys failed.
+    pub async fn with<R, E, M, F, Fut>(self, loader: F) -> Result<HashMap<K, Arc<V>>, LoadError<E>>
+    where
+        R: Into<Loaded<V>>,
+        E: Send + Sync + 'static,
+        M: IntoIterator<Item = (K, R)>,
+        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<M, E>> + Send + 'static,
+    {
+        let ManyKeys(keys) = self.keys;
+        self.cache.run_load_many(keys, &self.options, loader).await
     }
 }

@@ -110,7 +110,11 @@ impl Single<'_> {
                 Event::NegativeHit { space, key, tier },
                 Step::Land(Ok(None)),
             ),
-            Ok(Found::Stale(value)) => (Event::StaleServed { space, key }, Step::Refresh(value)),
+            Ok(Found::Stale(value)) => {
+                self.shared
+                    .emit(self.space, &self.miss(MissReason::Expired));
+                (Event::StaleServed { space, key }, Step::Refresh(value))
+            }
             Ok(Found::Absent) => (self.miss(MissReason::NotFound), Step::Load(None)),
             Ok(Found::Missing(reason)) => (self.miss(reason), Step::Load(None)),
             Err(error) if error.kind() == ErrorKind::InvalidKey => {

@@ -219,6 +219,10 @@ async fn a_compressed_bomb_is_a_miss() {
     let (_, Entry { header, .. }) = sound(&world).await;
     let bomb = pack(&vec![0; 64 << 20], &physical("7"));
     assert!(bomb.len() < 1 << 20);
+    // A sound text that is larger than the namespace allows.
+    let text = vec![b'x'; (2 << 20) - 5];
+    let large = [&[0xDB, 0x00, 0x1F, 0xFF, 0xFB][..], &text].concat();
+    let large = pack(&large, &physical("7"));
     let lz4 = |plain_bytes: u32, body: &[u8]| {
         let mut header = header.clone();
         (header.compression, header.plain_bytes) = (1, plain_bytes);
@@ -229,6 +233,7 @@ async fn a_compressed_bomb_is_a_miss() {
         lz4(u32::MAX, &bomb),
         lz4(0, &bomb),
         lz4(1 << 20, &bomb),
+        lz4(2 << 20, &large),
         lz4(4, &[0xFF, 0xFF, 0xFF, 0xFF, 0]),
         lz4(4, b""),
         lz4(5, &pack(b"\xA3Ada", &physical("7"))),

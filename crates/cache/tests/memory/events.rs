@@ -90,6 +90,7 @@ async fn a_scripted_day_tells_these_events() {
     eventually("the refresh", || users.stats().stored == 4).await;
     told(&[
         "call get",
+        "miss expired 7",
         "stale 7",
         "load loaded 1",
         "call set",

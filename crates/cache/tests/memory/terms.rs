@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use larder_cache::{LoadError, Loaded, Remaining, SetOptions};
-use larder_cache_core::{Compression, Entry, ErrorKind, Kind, Namespace, Random, Ttl};
+use larder_cache_core::{
+    Bytes, Clock, Compression, Entry, ErrorKind, Freshness, Header, Kind, Namespace, Random, Ttl,
+};
 use larder_compression::Lz4;
 
 use crate::world::{Database, DbError, GRACE, NEGATIVE_TTL, TTL, World};
@@ -223,6 +225,29 @@ async fn absence_lives_as_long_as_the_loader_says() {
         let lives = header.freshness.hard.map(|end| end.since(header.created));
         assert_eq!(lives, hard.map(seconds), "{key}");
     }
+}
+
+/// Absence that is past its time is no answer, also where something keeps it longer.
+#[tokio::test]
+async fn stale_absence_is_no_answer() {
+    let (world, database) = (World::new(), Database::new());
+    let mut header = Header::new(Kind::Absent, world.clock.wall());
+    let times = (Some(seconds(5)), Some(seconds(500)));
+    header.freshness = Freshness::from(world.clock.wall(), times.0, times.1);
+    let body = Bytes::new();
+    world.plant("7", Entry { header, body }.encode()).await;
+    let users = world.users();
+    let load = async || users.load("7").with(database.finds::<String>("Ada")).await;
+    assert_eq!(load().await.unwrap(), None);
+    assert_eq!(load().await.unwrap(), None);
+    world.clock.advance(seconds(5));
+    assert_eq!(users.get("7").await.unwrap(), None);
+    assert_eq!(load().await.unwrap().as_deref(), Some(&"Ada".to_owned()));
+    let stats = users.stats();
+    assert_eq!(
+        (stats.negative_hits, stats.miss_reasons),
+        (2, vec![("expired", 2)])
+    );
 }
 
 #[tokio::test]

@@ -215,8 +215,10 @@ impl Config {
         .with("setting", settings.origin("REDIS_URL")))
     }
 
+    /// The settings of the Redis server, where one is named. Their `masked_url` may be shown.
     #[cfg(feature = "redis")]
-    fn redis_config(&self) -> Option<larder_redis_backend::RedisConfig> {
+    #[must_use]
+    pub fn redis_config(&self) -> Option<larder_redis_backend::RedisConfig> {
         let url = self.redis_url.as_ref()?;
         let config = larder_redis_backend::RedisConfig::new(url.reveal())
             .max_retries(self.redis_max_retries)

@@ -40,7 +40,10 @@ pub(crate) async fn nobody_reads_what_was_outdated_before(backing: &Backing) {
         worker.await.unwrap();
     }
     let (loads, refused) = (versions.stats().loads, versions.stats().fills_refused);
-    assert!(loads > refused, "{loads} loads, {refused} of them not stored");
+    assert!(
+        loads > refused,
+        "{loads} loads, {refused} of them not stored"
+    );
 }
 
 /// One step of a worker; `number` decides what it is.
@@ -72,12 +75,19 @@ async fn work(versions: &TypedCache<u64>, rows: &Arc<Vec<Row>>, number: u64) {
     let found = match choice {
         4..8 => versions.get(&text).await.unwrap(),
         8 => {
-            let many = |_| async { loader().await.map(|version| [(key, version)]) };
-            versions.get_or_load_many([key], many).await.unwrap().remove(&key)
+            let many = move |_| async move { loader().await.map(|version| [(key, version)]) };
+            versions
+                .get_or_load_many([key], many)
+                .await
+                .unwrap()
+                .remove(&key)
         }
         _ => Some(versions.get_or_load(&text, loader).await.unwrap()),
     };
     if let Some(found) = found {
-        assert!(*found >= announced, "step {number}: key {key} was at {announced}, and {found} was read");
+        assert!(
+            *found >= announced,
+            "step {number}: key {key} was at {announced}, and {found} was read"
+        );
     }
 }

@@ -26,7 +26,7 @@ impl Lookups {
             in_l1: stats.l1_hits,
             in_l2: stats.l2_hits,
             known_absent: stats.negative_hits,
-            all: stats.l1_hits + stats.l2_hits + stats.negative_hits + stats.misses,
+            all: stats.reads(),
         }
     }
 

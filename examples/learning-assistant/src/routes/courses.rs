@@ -80,12 +80,12 @@ async fn course(app: &App, id: u32, source: Source) -> Result<Arc<Course>, AppEr
     let database = app.database.clone();
     let course = match source {
         Source::Cache => {
-            let load = move || async move {
-                let found = database.course(id).await?;
-                Ok::<_, AppError>(found.map_or_else(Loaded::absent, Loaded::value))
-            };
-            let key = id.to_string();
-            let request = app.courses.load(&key).ttl(Ttl::Long).tags(["catalogue"]);
+            let load = move || async move { Ok::<_, AppError>(database.course(id).await?) };
+            let request = app
+                .courses
+                .load(id.to_string())
+                .ttl(Ttl::Long)
+                .tags(["catalogue"]);
             request.with(load).await?
         }
         Source::Database => database.course(id).await?.map(Arc::new),

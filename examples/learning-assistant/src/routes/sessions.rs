@@ -6,7 +6,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use larder::Loaded;
 use serde::Deserialize;
 
 use crate::app::App;
@@ -44,10 +43,7 @@ async fn read(
     let session = match source {
         Source::Cache => {
             let wanted = token.clone();
-            let load = move || async move {
-                let found = database.session(wanted).await?;
-                Ok::<_, AppError>(found.map_or_else(Loaded::absent, Loaded::value))
-            };
+            let load = move || async move { Ok::<_, AppError>(database.session(wanted).await?) };
             app.sessions.load(&token).with(load).await?
         }
         Source::Database => database.session(token).await?.map(Arc::new),
