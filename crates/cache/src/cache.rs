@@ -57,14 +57,24 @@ impl Cache {
         })
     }
 
-    /// Registers a namespace while the cache is in use.
+    /// Registers a namespace while the cache is in use. A default namespace that was not
+    /// registered before takes the new settings, as by
+    /// [`update_namespace`](Cache::update_namespace).
     ///
     /// # Errors
     /// Kind `Config` when its settings can't work, or its name or prefix is taken.
     pub fn register(&self, namespace: Namespace) -> Result<NamespaceHandle> {
         let name = namespace.name.clone();
         self.check_compression(&namespace)?;
-        self.shared.keyspace.register(namespace)?;
+        let before = self
+            .shared
+            .keyspace
+            .get(&name)
+            .map(|known| known.settings());
+        let registered = self.shared.keyspace.register(namespace)?;
+        if before.is_ok_and(|before| before != registered.settings()) {
+            self.outdate(registered.id());
+        }
         self.namespace(&name)
     }
 
@@ -87,8 +97,7 @@ impl Cache {
             if checked.is_ok() { changed } else { current }
         })?;
         checked?;
-        let id = self.shared.keyspace.get(name)?.id();
-        self.shared.outdate_matching(id, &Glob::new("*"));
+        self.outdate(self.shared.keyspace.get(name)?.id());
         Ok(())
     }
 
@@ -154,6 +163,10 @@ impl Cache {
             aborted,
             elapsed: self.shared.clock.now().since(began),
         }
+    }
+
+    fn outdate(&self, space: u32) {
+        self.shared.outdate_matching(space, &Glob::new("*"));
     }
 
     fn check_compression(&self, namespace: &Namespace) -> Result<()> {

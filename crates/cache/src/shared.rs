@@ -1,9 +1,11 @@
 //! What all handles of one cache share.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use larder_cache_core::{
     Backend, Call, Clock, Encryption, Error, ErrorKind, Event, Glob, Key, Namespace, Observers,
     Random, Result, Timestamp, TtlClasses,
@@ -130,6 +132,10 @@ impl Shared {
         budget: &mut Budget,
         others: impl Future<Output = T>,
     ) -> Result<T> {
+        let mut others = pin!(others);
+        if let Some(output) = others.as_mut().now_or_never() {
+            return Ok(output);
+        }
         let began = self.clock.now();
         let waited = tokio::time::timeout(budget.left, others).await;
         budget.spend(self.clock.now().since(began));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder_cache::{LoadError, Loaded, TypedCache};
-use larder_cache_core::{ErrorKind, Ttl};
+use larder_cache_core::{Entry, ErrorKind, Ttl};
 use larder_testkit::Method;
 
 use crate::world::{Database, DbError, World, eventually};
@@ -73,6 +73,7 @@ async fn one_load_for_all_misses() {
     );
     assert_eq!(world.chaos.calls(Method::Get), 1);
     assert_eq!(world.chaos.calls(Method::Set), 2, "one for the load");
+    assert_eq!(users.stats().joined, 0, "a key named twice is one key");
     let again = users.get_or_load_many(keys, asked.finds(&database, "twice"));
     assert_eq!(again.await.unwrap().len(), 5);
     let elsewhere = world.elsewhere();
@@ -136,6 +137,56 @@ async fn loaders_may_give_terms() {
         .load("3")
         .with(Database::new().finds::<String>("three"));
     assert_eq!(known.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_batch_takes_options_for_all_its_values() {
+    let (world, asked) = (World::new(), Asked::default());
+    let users = world.users();
+    let request = users.load_many([1, 2]).ttl(Ttl::Short).tags(["vip"]);
+    let loaded = request.with(asked.finds(&Database::new(), "loaded")).await;
+    check(&loaded.unwrap(), &[(1, "loaded 1"), (2, "loaded 2")]);
+    for key in ["1", "2"] {
+        let ttl = users.ttl(key).await.unwrap().unwrap().duration();
+        assert_eq!(ttl, Some(Duration::from_secs(300)));
+        let stored = world.stored(key).await.unwrap();
+        let tags = Entry::decode(&stored).unwrap().header.tags;
+        assert_eq!(tags.len(), 1);
+    }
+    let refused = users.load_many([3]).ttl(Duration::ZERO);
+    let refused = refused.with(asked.finds(&Database::new(), "x")).await;
+    assert!(matches!(refused, Err(LoadError::Cache(_))), "{refused:?}");
+    let late = users.load_many([3]).timeout(Duration::ZERO);
+    let late = late.with(asked.finds(&Database::shut(), "x")).await;
+    assert!(matches!(late, Err(LoadError::Deadline)), "{late:?}");
+}
+
+#[tokio::test]
+async fn loaders_may_return_options() {
+    let world = World::new();
+    let users = world.users();
+    let some = || async { Ok::<_, DbError>(Some("Ada".to_owned())) };
+    let none = || async { Ok::<_, DbError>(None::<String>) };
+    assert_eq!(*users.load("1").with(some).await.unwrap().unwrap(), "Ada");
+    assert_eq!(users.load("2".to_owned()).with(none).await.unwrap(), None);
+    assert_eq!(
+        users.load("2").with(some).await.unwrap(),
+        None,
+        "remembered"
+    );
+    let loader = |keys: Vec<u32>| async move {
+        let found = keys
+            .into_iter()
+            .map(|key| (key, (key == 3).then(|| "Eve".to_owned())));
+        Ok::<_, DbError>(found.collect::<Vec<_>>())
+    };
+    let loaded = users.get_or_load_many([3, 4], loader).await.unwrap();
+    check(&loaded, &[(3, "Eve")]);
+    assert_eq!(
+        users.load("4").with(some).await.unwrap(),
+        None,
+        "remembered"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -189,6 +189,7 @@ async fn statistics_count_the_script() {
     expected.stored = 4;
     expected.deleted = 3;
     assert_eq!(stats, expected);
+    assert_eq!((stats.hits(), stats.reads()), (5, 10));
     assert_eq!(stats.hit_rate(), Some(0.5));
     assert_eq!(NamespaceStats::default().hit_rate(), None);
 }

@@ -359,6 +359,20 @@ async fn a_scan_keeps_its_cache() {
     assert_eq!(backend.name(), "memory");
 }
 
+/// On the embedded backend, plain reads and writes need no runtime.
+#[test]
+fn plain_operations_need_no_runtime() {
+    let users = World::new().elsewhere();
+    let done = futures_util::FutureExt::now_or_never(async {
+        users.set("7", "Ada".to_owned()).await.unwrap();
+        assert_eq!(*users.get("7").await.unwrap().unwrap(), "Ada");
+        assert!(users.expire("7", TTL).await.unwrap());
+        assert!(users.delete("7").await.unwrap());
+        assert_eq!(users.delete_by_pattern("*").await.unwrap(), 0);
+    });
+    assert!(done.is_some(), "nothing was waited for");
+}
+
 #[tokio::test]
 async fn a_cache_without_a_shutdown_can_be_dropped_outside_of_a_runtime() {
     let world = World::new();

@@ -105,6 +105,20 @@ async fn namespaces_can_come_while_the_cache_is_in_use() {
     packing.register(compressed("x")).unwrap();
 }
 
+/// A default namespace takes new settings once; what L1 holds by the old ones goes.
+#[tokio::test]
+async fn a_default_namespace_can_be_replaced_while_it_is_in_use() {
+    let cache = build(|builder| builder).unwrap();
+    let content = cache.namespace("content").unwrap().typed::<String>();
+    content.set("7", "old".to_owned()).await.unwrap();
+    cache.register((*content.settings()).clone()).unwrap();
+    assert_eq!(cache.stats().l1.entries, 1, "nothing has changed");
+    let replaced = Namespace::new("content").prefix("pages");
+    cache.register(replaced).unwrap();
+    assert_eq!(content.get("7").await.unwrap(), None);
+    assert_eq!(cache.build_key("7", "content").unwrap(), "app:pages:7");
+}
+
 #[tokio::test]
 async fn changed_settings_hold_for_handles_that_exist() {
     let world = World::new();

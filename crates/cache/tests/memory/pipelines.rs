@@ -1,9 +1,11 @@
 //! Pipelines: different operations in one round trip.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{PipelineReply, SetOptions};
 use larder_cache_core::{Bytes, ErrorKind, Ttl};
+use larder_memory_backend::MemoryBackend;
 use larder_testkit::Method;
 
 use crate::world::{TTL, World};
@@ -154,6 +156,32 @@ async fn a_read_that_cannot_be_judged_fails_alone() {
         .collect();
     assert_eq!(kinds, [Err(ErrorKind::Connection), Ok(()), Ok(())]);
     assert_eq!(users.get("7").await.unwrap(), None);
+}
+
+/// One step that fails does not undo the others, and L1 does not hold what it brought.
+#[tokio::test]
+async fn a_step_that_fails_fails_alone() {
+    let builder = larder_cache::CacheBuilder::new();
+    let cache = builder.build(Arc::new(MemoryBackend::new(10_000))).unwrap();
+    let names = cache.namespace("default").unwrap().typed::<String>();
+    names.set("large", "old".to_owned()).await.unwrap();
+    let large = "x".repeat(20_000);
+    let pipeline = names.pipeline().set("large", large.clone());
+    let replies = pipeline
+        .set("small", "Ada".to_owned())
+        .get("small")
+        .run()
+        .await;
+    let replies = replies.unwrap();
+    assert_eq!(replies[0].as_ref().unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(replies[1].is_ok() && replies[2].is_ok());
+    assert_eq!(cache.stats().l1.entries, 1, "the small one");
+    assert_eq!(*names.get("large").await.unwrap().unwrap(), "old");
+    assert_eq!(*names.get("small").await.unwrap().unwrap(), "Ada");
+    assert_eq!(names.stats().stored, 2);
+    let set = names.set("large", large).await.unwrap_err();
+    assert_eq!(set.kind(), ErrorKind::TooLarge);
+    assert_eq!(*names.get("large").await.unwrap().unwrap(), "old");
 }
 
 #[tokio::test]

@@ -146,6 +146,23 @@ async fn a_refresh_survives_its_caller() {
     check(&users, &database, "new").await;
 }
 
+/// The end in the header counts, also where the backend keeps the entry for longer.
+#[tokio::test]
+async fn what_is_past_its_grace_is_gone() {
+    let world = World::new();
+    let users = world.elsewhere();
+    users.set("7", "old".to_owned()).await.unwrap();
+    let restored = world.stored("7").await.unwrap();
+    world.plant("7", restored).await;
+    world.clock.advance(TTL + GRACE);
+    assert!(world.stored("7").await.is_some());
+    let failed = users.get_or_load("7", Database::new().fails("down")).await;
+    assert_eq!(failed.unwrap_err().loader(), Some(&DbError("down")));
+    assert_eq!(users.get("7").await.unwrap(), None);
+    assert!(!users.exists("7").await.unwrap());
+    assert_eq!(users.stats().miss_reasons, [("expired", 2)]);
+}
+
 /// With the backend down a stale value of L1 is no answer, but better than a failure.
 #[tokio::test]
 async fn with_the_backend_down_the_loader_goes_before_what_is_stale() {

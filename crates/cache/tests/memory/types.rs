@@ -61,20 +61,24 @@ async fn another_type_in_the_backend_is_a_miss() {
 async fn types_in_flight_do_not_mix() {
     let (world, database) = (World::new(), Database::shut());
     let (names, numbers) = (world.users(), world.typed::<u64>("users"));
-    let name = tokio::spawn({
-        let loader = database.finds::<String>("Ada");
+    let name = |loader| {
         let names = names.clone();
-        async move { names.get_or_load("7", loader).await }
-    });
+        tokio::spawn(async move { names.get_or_load("7", loader).await })
+    };
+    let first = name(database.finds::<String>("Ada"));
+    database.asked(1).await;
     let number = tokio::spawn({
         let loader = database.finds::<u64>(7_u64);
         async move { numbers.get_or_load("7", loader).await }
     });
     database.asked(2).await;
-    database.open();
-    assert_eq!(*name.await.unwrap().unwrap(), "Ada");
-    assert_eq!(*number.await.unwrap().unwrap(), 7);
     assert_eq!(names.stats().joined, 0);
+    let second = name(database.finds::<String>("loaded twice"));
+    eventually("the second of the first type", || names.stats().joined == 1).await;
+    database.open();
+    let (first, second) = (first.await.unwrap(), second.await.unwrap());
+    assert!(Arc::ptr_eq(&first.unwrap(), &second.unwrap()));
+    assert_eq!(*number.await.unwrap().unwrap(), 7);
 }
 
 /// An error of one type could not be given to callers who expect another.

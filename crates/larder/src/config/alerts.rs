@@ -51,7 +51,10 @@ struct Given {
 }
 
 #[derive(Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a threshold is a number or has a warning and a critical one"
+)]
 enum GivenThreshold {
     Warning(f64),
     Both(Threshold),

@@ -7,7 +7,8 @@ use larder::{Loaded, SetOptions, Ttl, TypedCache};
 
 use crate::backing::{Backing, GRACE, TTL, eventually, scanned};
 
-const SHORT: Duration = Duration::from_millis(120);
+/// Long enough to do something before it has passed.
+const SHORT: Duration = Duration::from_secs(1);
 
 async fn numbers(backing: &Backing, namespace: &str) -> TypedCache<u32> {
     let cache = backing.cache().await;

@@ -91,8 +91,13 @@ pub(crate) async fn settings_change_at_run_time(backing: &Backing) {
         .unwrap();
     names.set("8", "Eve".to_owned()).await.unwrap();
     assert_eq!(names.ttl("8").await.unwrap().unwrap().duration(), None);
+    names.set("9", "x".repeat(9)).await.unwrap();
     let large = names.set("9", "x".repeat(10)).await.unwrap_err();
-    assert_eq!(large.kind(), ErrorKind::TooLarge);
+    assert_eq!(
+        large.kind(),
+        ErrorKind::TooLarge,
+        "a byte more than is allowed"
+    );
     assert_eq!(*names.get("7").await.unwrap().unwrap(), "Ada");
     cache
         .update_namespace("users", |n| n.prefix("persons"))
