@@ -155,6 +155,8 @@ async fn a_read_that_cannot_be_judged_fails_alone() {
         .map(|r| r.map(drop).map_err(|e| e.kind()))
         .collect();
     assert_eq!(kinds, [Err(ErrorKind::Connection), Ok(()), Ok(())]);
+    let reasons = [("not_found", 1), ("backend", 1)];
+    assert_eq!(users.stats().miss_reasons, reasons);
     assert_eq!(users.get("7").await.unwrap(), None);
 }
 

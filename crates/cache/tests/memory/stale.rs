@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use larder_cache::{LoadError, Loaded, TypedCache};
+use larder_cache_core::Entry;
 use larder_testkit::Method;
 
 use crate::world::{Database, DbError, GRACE, TTL, World, eventually, settle};
@@ -153,7 +154,7 @@ async fn what_is_past_its_grace_is_gone() {
     let users = world.elsewhere();
     users.set("7", "old".to_owned()).await.unwrap();
     let restored = world.stored("7").await.unwrap();
-    world.plant("7", restored).await;
+    world.plant("7", restored.clone()).await;
     world.clock.advance(TTL + GRACE);
     assert!(world.stored("7").await.is_some());
     let failed = users.get_or_load("7", Database::new().fails("down")).await;
@@ -161,6 +162,12 @@ async fn what_is_past_its_grace_is_gone() {
     assert_eq!(users.get("7").await.unwrap(), None);
     assert!(!users.exists("7").await.unwrap());
     assert_eq!(users.stats().miss_reasons, [("expired", 2)]);
+
+    let mut never_stale = Entry::decode(&restored).unwrap();
+    never_stale.header.freshness.soft = None;
+    world.plant("7", never_stale.encode()).await;
+    assert_eq!(users.get("7").await.unwrap(), None);
+    assert!(!users.exists("7").await.unwrap());
 }
 
 /// With the backend down a stale value of L1 is no answer, but better than a failure.
