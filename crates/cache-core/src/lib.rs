@@ -53,7 +53,7 @@ pub use self::key::{
 pub use self::namespace::{Cacheable, Compression, Encryption, Format, L1, Namespace};
 pub use self::notifier::{LogNotifier, Notice, Notifier, Severity};
 pub use self::observer::{
-    Event, LoadOutcome, MissReason, Observer, Observers, RefusalReason, Space, Tier,
+    CircuitState, Event, LoadOutcome, MissReason, Observer, Observers, RefusalReason, Space, Tier,
 };
 pub use self::random::{Random, SystemRandom};
 pub use self::tag::{MAX_TAG_BYTES, MAX_TAG_SECTION_BYTES, MAX_TAGS, Tag};

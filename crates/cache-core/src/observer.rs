@@ -145,6 +145,24 @@ pub enum Event<'a> {
         /// Why.
         error: &'a Error,
     },
+    /// The circuit breaker of a backend's server changed its state.
+    CircuitChanged {
+        /// Host and port.
+        node: &'a str,
+        /// What it is now.
+        state: CircuitState,
+    },
+}
+
+/// What a circuit breaker lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CircuitState {
+    /// All calls.
+    Closed,
+    /// None.
+    Open,
+    /// One, whose outcome decides.
+    HalfOpen,
 }
 
 /// Why a read missed.

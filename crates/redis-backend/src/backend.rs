@@ -84,6 +84,10 @@ impl Backend for RedisBackend {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        if let [key] = keys {
+            let turn = self.topology.lane_of(key).turn(call).await?;
+            return Ok(vec![turn.get(key).await?]);
+        }
         let turn = self.topology.lane_of_all().turn(call).await?;
         turn.run(commands::get(turn.link(), keys)).await
     }
@@ -99,6 +103,10 @@ impl Backend for RedisBackend {
     async fn set(&self, writes: &[Write], call: Call) -> Result<Vec<bool>> {
         if writes.is_empty() {
             return Ok(Vec::new());
+        }
+        if let [write] = writes {
+            let turn = self.topology.lane_of(&write.key).turn(call).await?;
+            return Ok(vec![turn.set(write).await?]);
         }
         let turn = self.topology.lane_of_all().turn(call).await?;
         turn.run(commands::set(turn.link(), writes)).await

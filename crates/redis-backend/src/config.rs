@@ -38,7 +38,7 @@ pub struct RedisConfig {
     #[cfg(feature = "tls")]
     pub ca_file: Option<PathBuf>,
     /// How long the server may take to let itself be connected to, and to answer a
-    /// heartbeat. Default: 1 second.
+    /// heartbeat. Default: 500 milliseconds.
     pub connect_timeout: Duration,
     /// How often an idle server is asked for its time, which shows that it is still there
     /// and keeps [`now`](larder_cache_core::Backend::now) exact. Default: 30 seconds.
@@ -47,9 +47,16 @@ pub struct RedisConfig {
     /// connection, as [`at_start`](RedisConfig::at_start) says. Once started, the backend
     /// tries for ever. Default: 3.
     pub max_retries: u32,
-    /// The longest pause between two attempts to connect. Pauses begin at a sixteenth of
-    /// it and double; each is shortened at random, by half at most. Default: 1 second.
+    /// The longest time from one attempt to connect to the next. It begins at a sixteenth
+    /// of this and doubles; each is shortened at random, by half at most. Default: 200
+    /// milliseconds.
     pub retry_delay: Duration,
+    /// After so many failures in a row that time may mend (no answer, a lost connection, a
+    /// server that is loading its data) the circuit breaker of a server opens. Default: 5.
+    pub circuit_failures: u32,
+    /// For how long an open circuit turns calls away before it lets one through to see
+    /// how the server is. A new connection closes it at once. Default: 1 second.
+    pub circuit_open_for: Duration,
     /// Whether there must be a connection at the start. Default: [`AtStart::MayBeDown`].
     pub at_start: AtStart,
     /// The most keys that one page of a scan asks the server to look at, whatever the
@@ -77,10 +84,12 @@ impl RedisConfig {
             password: None,
             #[cfg(feature = "tls")]
             ca_file: None,
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(500),
             heartbeat: Duration::from_secs(30),
             max_retries: 3,
-            retry_delay: Duration::from_secs(1),
+            retry_delay: Duration::from_millis(200),
+            circuit_failures: 5,
+            circuit_open_for: Duration::from_secs(1),
             at_start: AtStart::default(),
             scan_page_limit: 1000,
         }
@@ -129,6 +138,20 @@ impl RedisConfig {
         self
     }
 
+    /// Sets [`circuit_failures`](RedisConfig::circuit_failures).
+    #[must_use]
+    pub fn circuit_failures(mut self, failures: u32) -> Self {
+        self.circuit_failures = failures;
+        self
+    }
+
+    /// Sets [`circuit_open_for`](RedisConfig::circuit_open_for).
+    #[must_use]
+    pub fn circuit_open_for(mut self, duration: Duration) -> Self {
+        self.circuit_open_for = duration;
+        self
+    }
+
     /// Sets [`at_start`](RedisConfig::at_start).
     #[must_use]
     pub fn at_start(mut self, at_start: AtStart) -> Self {
@@ -162,6 +185,11 @@ impl RedisConfig {
         check_duration("connect_timeout", self.connect_timeout)?;
         check_duration("heartbeat", self.heartbeat)?;
         check_duration("retry_delay", self.retry_delay)?;
+        check_duration("circuit_open_for", self.circuit_open_for)?;
+        if self.circuit_failures == 0 {
+            let message = "circuit_failures must be at least 1";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         if self.scan_page_limit == 0 {
             let message = "scan_page_limit must be at least 1 key";
             return Err(Error::new(ErrorKind::Config, message));
@@ -183,6 +211,8 @@ impl fmt::Debug for RedisConfig {
             .field("heartbeat", &self.heartbeat)
             .field("max_retries", &self.max_retries)
             .field("retry_delay", &self.retry_delay)
+            .field("circuit_failures", &self.circuit_failures)
+            .field("circuit_open_for", &self.circuit_open_for)
             .field("at_start", &self.at_start)
             .field("scan_page_limit", &self.scan_page_limit)
             .finish()
@@ -219,6 +249,8 @@ mod tests {
         check(&config().heartbeat(day), "heartbeat must be");
         check(&config().heartbeat(day), "found: 86400s");
         check(&config().retry_delay(Duration::ZERO), "retry_delay");
+        check(&config().circuit_failures(0), "circuit_failures");
+        check(&config().circuit_open_for(day), "circuit_open_for");
         check(&config().scan_page_limit(0), "scan_page_limit");
         check(&config().password(""), "password is empty");
         check(&RedisConfig::new("localhost"), "redis://");

@@ -1,5 +1,6 @@
 //! What the server and the client library report, in the words of the workspace.
 
+use std::io;
 use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind};
@@ -36,6 +37,49 @@ pub(crate) fn reported(error: &RedisError) -> Error {
     }
 }
 
+/// The other end closed the connection.
+pub(crate) fn hung_up() -> Error {
+    let message = "the connection ended: the server or something in between closed it";
+    Error::new(ErrorKind::Connection, message)
+}
+
+/// The connection can't be used any more.
+pub(crate) fn broke(reason: &io::Error) -> Error {
+    Error::new(ErrorKind::Connection, "the connection broke").with("reason", reason)
+}
+
+/// A reply came that nobody had asked for, so that none can be trusted any more.
+pub(crate) fn unasked() -> Error {
+    Error::new(
+        ErrorKind::Connection,
+        "the server answered what was not asked: is there a proxy in between?",
+    )
+}
+
+/// So many requests wait for the server that no more are taken.
+pub(crate) fn too_many_waiting() -> Error {
+    Error::new(
+        ErrorKind::Backpressure,
+        "too many requests wait for Redis already; this one was not sent",
+    )
+}
+
+/// The circuit breaker keeps the call away from the server.
+pub(crate) fn circuit_open() -> Error {
+    Error::new(
+        ErrorKind::CircuitOpen,
+        "Redis failed several calls in a row and is given time to recover; nothing was sent",
+    )
+}
+
+/// The connection ended before the request was sent.
+pub(crate) fn never_sent(why: &Error) -> Error {
+    let message = "the connection ended; nothing was sent";
+    Error::new(ErrorKind::Connection, message)
+        .with("reason", why)
+        .replay_safe()
+}
+
 /// The reply is of another type than the command's.
 pub(crate) fn unexpected_reply(expected: &'static str) -> Error {
     Error::new(
@@ -60,6 +104,16 @@ pub(crate) fn no_connection(budget: Duration) -> Error {
     Error::new(
         ErrorKind::Timeout,
         "no connection to Redis within the call's budget; nothing was sent",
+    )
+    .with("budget", format!("{budget:?}"))
+    .replay_safe()
+}
+
+/// The budget ended while the request waited for its turn on a connection.
+pub(crate) fn not_sent(budget: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "Redis takes no more requests within the call's budget; nothing was sent",
     )
     .with("budget", format!("{budget:?}"))
     .replay_safe()

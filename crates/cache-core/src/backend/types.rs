@@ -172,6 +172,8 @@ pub struct Connections {
     pub active: usize,
     /// Connections that should be open but are not.
     pub broken: usize,
+    /// Servers from which a circuit breaker keeps calls away.
+    pub open_circuits: usize,
     /// Connections made since the start.
     pub opened: u64,
     /// Why the last connection broke or could not be made.

@@ -9,19 +9,13 @@ use crate::error::{refused, unexpected_reply};
 use crate::lane::Link;
 
 pub(crate) async fn get(link: &Link, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
-    if let [key] = keys {
-        let found = link.ask(&command("GET", key)).await?;
-        return Ok(vec![reply::value(found)?]);
-    }
     let mut values = Vec::with_capacity(keys.len());
     for keys in keys.chunks(BATCH) {
-        let found = link.ask(&command_for_all("MGET", keys)).await?;
-        let found = reply::parts(found)?;
-        if found.len() != keys.len() {
-            return Err(unexpected_reply("as many values as keys"));
-        }
+        let reply = link.frame(&command_for_all("MGET", keys)).await?;
+        let found = reply.parts().filter(|found| found.len() == keys.len());
+        let found = found.ok_or_else(|| unexpected_reply("as many values as keys"))?;
         for value in found {
-            values.push(reply::value(value)?);
+            values.push(reply::string(&value)?);
         }
     }
     Ok(values)

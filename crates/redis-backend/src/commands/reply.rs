@@ -7,6 +7,14 @@ use larder_cache_core::{Expiry, Result};
 use redis::Value;
 
 use crate::error::unexpected_reply;
+use crate::lane::Frame;
+
+/// The reply to `GET`. Costs no copy.
+pub(super) fn string(reply: &Frame) -> Result<Option<Bytes>> {
+    reply
+        .string()
+        .ok_or_else(|| unexpected_reply("a string or nothing"))
+}
 
 /// The reply to `GET` and the like. Costs no copy.
 pub(super) fn value(reply: Value) -> Result<Option<Bytes>> {

@@ -6,13 +6,9 @@ use larder_cache_core::{Condition, Result, Write, millis_rounded_up};
 use redis::{Cmd, Pipeline};
 
 use super::{BATCH, all_done, reply};
-use crate::lane::Link;
+use crate::lane::{Link, word, words};
 
 pub(crate) async fn set(link: &Link, writes: &[Write]) -> Result<Vec<bool>> {
-    if let [write] = writes {
-        let stored = link.ask(&set_command(write)).await?;
-        return Ok(vec![reply::stored(&stored)?]);
-    }
     let mut stored = Vec::with_capacity(writes.len());
     for writes in batches(writes) {
         let mut commands = Pipeline::with_capacity(writes.len());
@@ -24,6 +20,31 @@ pub(crate) async fn set(link: &Link, writes: &[Write]) -> Result<Vec<bool>> {
         stored.extend(all_done(replies, stored.len())?);
     }
     Ok(stored)
+}
+
+/// One write, ready to be sent.
+pub(crate) fn set_bytes(write: &Write) -> Vec<u8> {
+    const BESIDES: usize = 96;
+    let mut bytes = Vec::with_capacity(write.key.as_bytes().len() + write.value.len() + BESIDES);
+    let condition = match write.condition {
+        Condition::Always => None,
+        Condition::IfAbsent => Some("NX"),
+        Condition::IfPresent => Some("XX"),
+    };
+    let lifetime = write.ttl.map(|ttl| lifetime_millis(ttl).to_string());
+    let options = 2 * usize::from(lifetime.is_some()) + usize::from(condition.is_some());
+    words(&mut bytes, 3 + options);
+    word(&mut bytes, b"SET");
+    word(&mut bytes, write.key.as_bytes());
+    word(&mut bytes, &write.value);
+    if let Some(millis) = lifetime {
+        word(&mut bytes, b"PX");
+        word(&mut bytes, millis.as_bytes());
+    }
+    if let Some(condition) = condition {
+        word(&mut bytes, condition.as_bytes());
+    }
+    bytes
 }
 
 pub(super) fn set_command(write: &Write) -> Cmd {

@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::select_ok;
 use larder_cache_core::{Clock, Error, ErrorKind};
-use redis::AsyncConnectionConfig;
-use redis::aio::MultiplexedConnection;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::driver::{self, Ending};
 use super::handshake;
 use super::link::Link;
 use super::server_time::Sample;
 use crate::address::{Address, Endpoint};
-use crate::error;
 
 /// A connection with the task that reads and writes it.
 #[derive(Debug)]
@@ -30,7 +28,7 @@ pub(super) struct Live {
 /// The task behind a connection. It ends when the connection does, and the connection
 /// ends with this value.
 #[derive(Debug)]
-pub(super) struct Driver(JoinHandle<()>);
+pub(super) struct Driver(JoinHandle<Ending>);
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -54,10 +52,10 @@ impl Dialer {
     /// Makes a connection, within the timeout.
     pub(super) async fn dial(&self, incarnation: u64) -> Result<Live, Refusal> {
         let deadline = Instant::now() + self.timeout;
-        let connected = match &self.endpoint.address {
+        match &self.endpoint.address {
             Address::Tcp { host, port } => {
                 let stream = self.open(connect_tcp(host, *port, self.timeout), deadline);
-                self.log_in(stream.await?, deadline).await?
+                self.log_in(stream.await?, incarnation, deadline).await
             }
             #[cfg(feature = "tls")]
             Address::Tls { host, port, tls } => {
@@ -65,15 +63,14 @@ impl Dialer {
                     let stream = connect_tcp(host, *port, self.timeout).await?;
                     tls.encrypt(host, stream).await
                 };
-                self.log_in(self.open(encrypted, deadline).await?, deadline)
-                    .await?
+                let stream = self.open(encrypted, deadline).await?;
+                self.log_in(stream, incarnation, deadline).await
             }
             Address::Unix(path) => {
                 let stream = self.open(UnixStream::connect(path), deadline);
-                self.log_in(stream.await?, deadline).await?
+                self.log_in(stream.await?, incarnation, deadline).await
             }
-        };
-        self.shake_hands(connected, incarnation, deadline).await
+        }
     }
 
     async fn open<S>(
@@ -93,7 +90,7 @@ impl Dialer {
             }
             Err(_) => {
                 let message = "could not connect to Redis in time: check host, port and firewalls";
-                Error::new(ErrorKind::Connection, message).with("timeout", self.timeout())
+                Error::new(ErrorKind::Timeout, message).with("timeout", self.timeout())
             }
         };
         Err(Refusal::Passing(error.with("node", &self.node)))
@@ -102,49 +99,40 @@ impl Dialer {
     async fn log_in<S>(
         &self,
         stream: S,
+        incarnation: u64,
         deadline: Instant,
-    ) -> Result<(MultiplexedConnection, Driver), Refusal>
+    ) -> Result<Live, Refusal>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let stream = BufReader::with_capacity(READ_BYTES, stream);
-        let login =
-            MultiplexedConnection::new_with_config(&self.endpoint.login, stream, settings());
-        match timeout_at(deadline, login).await {
-            Ok(Ok((connection, driver))) => Ok((connection, Driver(tokio::spawn(driver)))),
-            Ok(Err(failed)) => Err(self.refused_login(&failed)),
-            Err(_) => Err(self.silent()),
-        }
-    }
-
-    async fn shake_hands(
-        &self,
-        (mut connection, driver): (MultiplexedConnection, Driver),
-        incarnation: u64,
-        deadline: Instant,
-    ) -> Result<Live, Refusal> {
-        let shaken = handshake::shake(&mut connection, &*self.clock);
+        let (asker, driver) = driver::connection(stream, true);
+        let driver = Driver(tokio::spawn(driver));
+        let link = Arc::new(Link::new(Arc::clone(&self.node), incarnation, asker));
+        let shaken = handshake::shake(&link, &self.endpoint.login, &*self.clock);
         match timeout_at(deadline, shaken).await {
             Ok(Ok(sample)) => Ok(Live {
-                link: Arc::new(Link::new(Arc::clone(&self.node), incarnation, connection)),
+                link,
                 driver,
                 sample,
             }),
-            Ok(Err(error)) => Err(Refusal::of(error.with("node", &self.node))),
+            Ok(Err(error)) => Err(self.refused(error, driver).await),
             Err(_) => Err(self.silent()),
         }
     }
 
-    fn refused_login(&self, failed: &redis::RedisError) -> Refusal {
-        let error = error::reported(failed).with("node", &self.node);
-        match failed.kind() {
-            redis::ErrorKind::Parse => Refusal::Lasting(error),
-            redis::ErrorKind::Io => Refusal::Passing(self.hung_up(failed)),
-            _ => Refusal::of(error),
+    async fn refused(&self, error: Error, mut driver: Driver) -> Refusal {
+        match error.kind() {
+            ErrorKind::Auth | ErrorKind::Config => Refusal::Lasting(error.with("node", &self.node)),
+            ErrorKind::Connection => match driver.ended().await {
+                Some(Ending::Malformed(why)) => Refusal::Lasting(why.with("node", &self.node)),
+                Some(Ending::Broken(why)) => Refusal::Passing(self.hung_up(&why)),
+                None => Refusal::Passing(self.hung_up(&error)),
+            },
+            _ => Refusal::Passing(error.with("node", &self.node)),
         }
     }
 
-    fn hung_up(&self, reason: &redis::RedisError) -> Error {
+    fn hung_up(&self, reason: &Error) -> Error {
         let message = "the server ended the connection during the login: it may want TLS \
                        (rediss://), be about to stop, or be no Redis";
         Error::new(ErrorKind::Connection, message)
@@ -155,7 +143,7 @@ impl Dialer {
     fn silent(&self) -> Refusal {
         let message = "the server accepts connections but does not answer as Redis does: \
                        it hangs, or it is no Redis";
-        let error = Error::new(ErrorKind::Connection, message)
+        let error = Error::new(ErrorKind::Timeout, message)
             .with("timeout", self.timeout())
             .with("node", &self.node);
         Refusal::Passing(error)
@@ -167,13 +155,12 @@ impl Dialer {
 }
 
 impl Driver {
-    /// Waits until the connection has ended.
+    /// Waits until the connection has ended, and says how; `None` if it was aborted.
     ///
     /// # Cancel safety
     /// Cancel safe. After it has returned it must not be called again.
-    pub(super) async fn ended(&mut self) {
-        // A driver that was aborted or panicked has ended as well.
-        let _ended = (&mut self.0).await;
+    pub(super) async fn ended(&mut self) -> Option<Ending> {
+        (&mut self.0).await.ok()
     }
 }
 
@@ -181,26 +168,6 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-impl Refusal {
-    fn of(error: Error) -> Self {
-        match error.kind() {
-            ErrorKind::Auth | ErrorKind::Config => Self::Lasting(error),
-            _ => Self::Passing(error),
-        }
-    }
-}
-
-/// How much is read at once. The client library reads 8 KiB at a time by itself, which
-/// costs a fifth of the throughput where many values of a kilobyte arrive together.
-const READ_BYTES: usize = 64 << 10;
-
-/// No timeouts: every call has its own, and so has every dial.
-fn settings() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
 }
 
 /// Tries all addresses of a host at once, so that one that swallows packets doesn't cost

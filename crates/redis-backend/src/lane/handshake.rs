@@ -3,26 +3,46 @@
 use std::time::Duration;
 
 use larder_cache_core::{Clock, Error, ErrorKind, Moment, Result};
-use redis::Value;
-use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisConnectionInfo, Value};
 
 use super::link::Link;
 use super::server_time::Sample;
 use crate::error;
 
-/// Makes sure that the server is a master that serves data, and asks for its time.
+/// Logs in, makes sure that the server is a master that serves data, and asks for its
+/// time: two round trips.
 pub(super) async fn shake(
-    connection: &mut MultiplexedConnection,
+    link: &Link,
+    login: &RedisConnectionInfo,
     clock: &dyn Clock,
 ) -> Result<Sample> {
-    if let Some(role) = ask_if_permitted(connection, "ROLE").await? {
-        check_role(role)?;
+    link.ask(&hello(login)).await?;
+    let mut questions = Pipeline::new();
+    // Unknown to Redis before 7.2, which does no harm.
+    for (name, value) in [
+        ("LIB-NAME", "larder"),
+        ("LIB-VER", env!("CARGO_PKG_VERSION")),
+    ] {
+        questions.cmd("CLIENT").arg("SETINFO").arg(name).arg(value);
     }
     // A server that is loading its data answers ROLE and TIME, but not PING.
-    ask_if_permitted(connection, "PING").await?;
+    questions.cmd("ROLE");
+    questions.cmd("PING");
+    questions.cmd("TIME");
+    if login.db() != 0 {
+        questions.cmd("SELECT").arg(login.db());
+    }
     let sent = clock.now();
-    let time = ask_if_permitted(connection, "TIME").await?;
-    let time = time.ok_or_else(time_is_needed)?;
+    let answers = link.send_all(&questions).await?;
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Value::Nil);
+    let (_name, _version) = (next(), next());
+    if let Some(role) = if_permitted(next())? {
+        check_role(role)?;
+    }
+    if_permitted(next())?;
+    let time = if_permitted(next())?.ok_or_else(time_is_needed)?;
+    accepted(next())?;
     sample(time, sent, clock)
 }
 
@@ -31,6 +51,32 @@ pub(super) async fn server_time(link: &Link, clock: &dyn Clock) -> Result<Sample
     let sent = clock.now();
     let answer = link.ask(&redis::cmd("TIME")).await?;
     sample(answer, sent, clock)
+}
+
+fn hello(login: &RedisConnectionInfo) -> Cmd {
+    let mut hello = redis::cmd("HELLO");
+    hello.arg(3);
+    if let Some(password) = login.password() {
+        let user = login.username().unwrap_or("default");
+        hello.arg("AUTH").arg(user).arg(password);
+    }
+    hello
+}
+
+fn accepted(answer: Value) -> Result<Value> {
+    match answer {
+        Value::ServerError(refused) => Err(error::refused(&refused)),
+        answer => Ok(answer),
+    }
+}
+
+/// `None` where the user may not ask: an ACL for a cache need not grant more than the
+/// commands of a cache.
+fn if_permitted(answer: Value) -> Result<Option<Value>> {
+    match answer {
+        Value::ServerError(refused) if refused.code() == "NOPERM" => Ok(None),
+        answer => accepted(answer).map(Some),
+    }
 }
 
 fn sample(answer: Value, sent: Moment, clock: &dyn Clock) -> Result<Sample> {
@@ -43,21 +89,6 @@ fn sample(answer: Value, sent: Moment, clock: &dyn Clock) -> Result<Sample> {
         server: Duration::from_secs(seconds) + Duration::from_micros(micros),
     })
 }
-
-/// `None` where the user may not ask: an ACL for a cache need not grant more than the
-/// commands of a cache.
-async fn ask_if_permitted(
-    connection: &mut MultiplexedConnection,
-    command: &str,
-) -> Result<Option<Value>> {
-    match connection.send_packed_command(&redis::cmd(command)).await {
-        Ok(Value::ServerError(refused)) if refused.code() == "NOPERM" => Ok(None),
-        Ok(Value::ServerError(refused)) => Err(error::refused(&refused)),
-        Ok(answer) => Ok(Some(answer)),
-        Err(failed) => Err(error::reported(&failed)),
-    }
-}
-
 fn time_is_needed() -> Error {
     let message = "the user may not ask for the server's time, which decides what is stale: \
                    grant it with ACL SETUSER <user> +time";

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use larder_cache_core::{Error, Result};
-use redis::aio::MultiplexedConnection;
+use larder_cache_core::{Error, Key, Result};
 use redis::{Cmd, Pipeline, ServerError, Value};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::driver::{Asker, Frame, Frames, Unanswered};
 use crate::error;
 
 /// An open connection that all callers share; commands are pipelined in the order asked.
@@ -18,7 +19,7 @@ use crate::error;
 pub(crate) struct Link {
     node: Arc<str>,
     incarnation: u64,
-    connection: MultiplexedConnection,
+    asker: Asker,
     timeouts: AtomicU32,
     dismissed: OnceLock<Error>,
     alarm: Notify,
@@ -32,11 +33,11 @@ const SUSPICIOUS_TIMEOUTS: u32 = 3;
 const DISMISSING: [&str; 3] = ["READONLY", "MASTERDOWN", "NOAUTH"];
 
 impl Link {
-    pub(super) fn new(node: Arc<str>, incarnation: u64, connection: MultiplexedConnection) -> Self {
+    pub(super) fn new(node: Arc<str>, incarnation: u64, asker: Asker) -> Self {
         Self {
             node,
             incarnation,
-            connection,
+            asker,
             timeouts: AtomicU32::new(0),
             dismissed: OnceLock::new(),
             alarm: Notify::new(),
@@ -50,11 +51,7 @@ impl Link {
 
     /// Sends a command and waits for its reply.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value> {
-        let mut connection = self.connection.clone();
-        match connection.send_packed_command(command).await {
-            Ok(reply) => self.read(reply),
-            Err(failure) => Err(self.failure(&failure)),
-        }
+        self.frame(command).await?.value()
     }
 
     /// Sends commands in one go and waits for all replies, each a result of its own.
@@ -66,32 +63,87 @@ impl Link {
     /// Sends commands in one go and waits for all replies; [`read`](Link::read) tells the
     /// refusals among them.
     pub(crate) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
-        if commands.is_empty() {
+        let bytes = commands.get_packed_pipeline();
+        let frames = self.several(bytes, commands.len()).await?;
+        frames.iter().map(Frame::value).collect()
+    }
+
+    /// Sends a command and waits for its reply as it came.
+    pub(crate) async fn frame(&self, command: &Cmd) -> Result<Frame> {
+        let bytes = command.get_packed_command();
+        let answer = self.asker.commands(bytes, 1, None).await;
+        self.accept(answer).map_err(|why| self.failure(why))?
+    }
+
+    /// Sends commands that are ready to be sent and waits for their replies as they came.
+    pub(crate) async fn several(&self, bytes: Vec<u8>, replies: usize) -> Result<Vec<Frame>> {
+        if replies == 0 {
             return Ok(Vec::new());
         }
-        let mut connection = self.connection.clone();
-        connection
-            .send_packed_commands(commands, 0, commands.len())
-            .await
-            .map_err(|failure| self.failure(&failure))
+        match self.asker.commands(bytes, replies, None).await {
+            Ok(Frames::One(frame)) => Ok(vec![frame]),
+            Ok(Frames::Several(frames)) => Ok(frames),
+            Err(why) => Err(self.failure(why)),
+        }
+    }
+
+    /// Reads one value by the deadline.
+    pub(super) async fn get(
+        &self,
+        key: &Key,
+        deadline: Instant,
+    ) -> Result<Result<Frame>, Unanswered> {
+        self.accept(self.asker.get(key, Some(deadline)).await)
+    }
+
+    /// Sends one command that is ready to be sent, for a reply by the deadline.
+    pub(super) async fn command(
+        &self,
+        bytes: Vec<u8>,
+        deadline: Instant,
+    ) -> Result<Result<Frame>, Unanswered> {
+        self.accept(self.asker.commands(bytes, 1, Some(deadline)).await)
+    }
+
+    /// The reply to a single command, or the refusal that it is.
+    fn accept(&self, answer: Result<Frames, Unanswered>) -> Result<Result<Frame>, Unanswered> {
+        let frame = match answer? {
+            Frames::One(frame) => frame,
+            Frames::Several(_) => return Ok(Err(error::unexpected_reply("one reply"))),
+        };
+        self.heard();
+        Ok(match frame.refusal() {
+            Some(refusal) => Err(self.refusal(&refusal)),
+            None => Ok(frame),
+        })
     }
 
     /// A reply, or the refusal that it is.
     pub(crate) fn read(&self, reply: Value) -> Result<Value> {
-        if self.timeouts.load(Ordering::Relaxed) != 0 {
-            self.timeouts.store(0, Ordering::Relaxed);
-        }
+        self.heard();
         match reply {
             Value::ServerError(answer) => Err(self.refusal(&answer)),
             reply => Ok(reply),
         }
     }
 
+    /// The server has answered.
+    fn heard(&self) {
+        if self.timeouts.load(Ordering::Relaxed) != 0 {
+            self.timeouts.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// A call ended without an answer.
     pub(super) fn timed_out(&self) {
         if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= SUSPICIOUS_TIMEOUTS {
-            self.alarm.notify_one();
+            self.suspect();
         }
+    }
+
+    /// Asks the supervisor to look after the link.
+    pub(super) fn suspect(&self) {
+        self.alarm.notify_one();
     }
 
     /// Waits until the link is suspicious or dismissed.
@@ -119,11 +171,19 @@ impl Link {
         refused
     }
 
-    fn failure(&self, failure: &redis::RedisError) -> Error {
-        match self.dismissed() {
-            Some(why) => error::given_up(why),
-            None => error::reported(failure).with("node", &self.node),
+    /// Why there is no reply, where it was not the caller's time that ended.
+    pub(super) fn failure(&self, why: Unanswered) -> Error {
+        let reason = |known: Option<Error>| {
+            let dismissed = self.dismissed().cloned();
+            dismissed.or(known).unwrap_or_else(error::hung_up)
+        };
+        match why {
+            Unanswered::Full => error::too_many_waiting(),
+            Unanswered::NeverSentOn(why) => error::never_sent(&reason(why)),
+            Unanswered::Broken(why) => error::given_up(&reason(why)),
+            Unanswered::NeverSent | Unanswered::Late => error::given_up(&error::hung_up()),
         }
+        .with("node", &self.node)
     }
 }
 

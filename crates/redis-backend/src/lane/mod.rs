@@ -7,7 +7,9 @@
 //! ```
 
 mod backoff;
+mod circuit;
 mod dial;
+mod driver;
 mod handshake;
 mod link;
 mod server_time;
@@ -19,14 +21,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use larder_cache_core::{Call, Clock, Connections, Observers, Result, Timestamp};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use self::backoff::Backoff;
+use self::circuit::CircuitPolicy;
 use self::dial::Dialer;
 use self::state::Shared;
 use self::supervisor::Supervisor;
 use crate::config::RedisConfig;
 use crate::error;
 
+pub(crate) use self::driver::{Frame, word, words};
 pub(crate) use self::link::Link;
 pub(crate) use self::turn::Turn;
 
@@ -46,7 +51,15 @@ impl Lane {
     ) -> Result<Self> {
         let endpoint = config.endpoint()?;
         let node: Arc<str> = endpoint.address.to_string().into();
-        let shared = Shared::new(Arc::clone(&node), Arc::clone(&clock), observers);
+        let shared = Shared::new(
+            Arc::clone(&node),
+            Arc::clone(&clock),
+            observers,
+            CircuitPolicy {
+                failures: config.circuit_failures,
+                open_for: config.circuit_open_for,
+            },
+        );
         let shared = Arc::new(shared);
         let mut supervisor = Supervisor {
             shared: Arc::clone(&shared),
@@ -58,6 +71,7 @@ impl Lane {
             },
             backoff: Backoff::new(config.retry_delay),
             heartbeat: config.heartbeat,
+            last_attempt: Instant::now(),
         };
         let first = supervisor
             .start(config.at_start, config.max_retries)

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larder_cache_core::{Clock, Connections, Error, Event, Observers, Result};
+use larder_cache_core::{CircuitState, Clock, Connections, Error, Event, Observers, Result};
 use tokio::sync::watch;
 
+use super::circuit::{Circuit, CircuitPolicy};
 use super::link::Link;
 use super::server_time::ServerTime;
 use crate::error;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) node: Arc<str>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) time: ServerTime,
+    pub(super) circuit: Circuit,
     state: watch::Sender<State>,
     observers: Observers,
     opened: AtomicU64,
@@ -36,8 +38,20 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(node: Arc<str>, clock: Arc<dyn Clock>, observers: Observers) -> Self {
+    pub(super) fn new(
+        node: Arc<str>,
+        clock: Arc<dyn Clock>,
+        observers: Observers,
+        policy: CircuitPolicy,
+    ) -> Self {
+        let circuit = Circuit::new(
+            Arc::clone(&node),
+            Arc::clone(&clock),
+            observers.clone(),
+            policy,
+        );
         Self {
+            circuit,
             node,
             clock,
             time: ServerTime::new(),
@@ -81,6 +95,7 @@ impl Shared {
 
     pub(super) fn up(&self, link: Arc<Link>) {
         self.opened.store(link.incarnation(), Ordering::Relaxed);
+        self.circuit.close();
         self.state.send_replace(State::Up(link));
         tracing::info!(node = %self.node, "connected to Redis");
         self.observers.emit(&Event::Connected { node: &self.node });
@@ -117,6 +132,7 @@ impl Shared {
         let mut connections = Connections::default();
         connections.active = active;
         connections.broken = broken;
+        connections.open_circuits = usize::from(self.circuit.state() != CircuitState::Closed);
         connections.opened = self.opened.load(Ordering::Relaxed);
         connections.last_error = self.last_error().clone();
         connections

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Result};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::dial::{Dialer, Live, Refusal};
+use super::driver::Ending;
 use super::handshake;
 use super::link::Link;
 use super::state::{Shared, State};
 use crate::config::AtStart;
+use crate::error;
 
 /// Connects, watches the connection, connects again. Its lane is closed when it is
 /// dropped, however that comes about.
@@ -21,6 +23,7 @@ pub(super) struct Supervisor {
     pub(super) dialer: Dialer,
     pub(super) backoff: Backoff,
     pub(super) heartbeat: Duration,
+    pub(super) last_attempt: Instant,
 }
 
 /// How a connection was lost.
@@ -43,7 +46,12 @@ impl Supervisor {
             match self.connect().await {
                 Ok(live) => return Ok(Some(live)),
                 Err(Refusal::Lasting(error)) => return Err(error),
-                Err(Refusal::Passing(_)) if retries < max_retries => retries += 1,
+                // Silence has cost a timeout already.
+                Err(Refusal::Passing(error))
+                    if retries < max_retries && error.kind() != ErrorKind::Timeout =>
+                {
+                    retries += 1;
+                }
                 Err(Refusal::Passing(error)) if at_start == AtStart::Required => return Err(error),
                 Err(Refusal::Passing(error)) => {
                     let node = &self.shared.node;
@@ -79,7 +87,9 @@ impl Supervisor {
     }
 
     async fn connect(&mut self) -> Result<Live, Refusal> {
-        sleep(self.backoff.pause()).await;
+        // An attempt that took its time has been the pause before the next.
+        sleep_until(self.last_attempt + self.backoff.pause()).await;
+        self.last_attempt = Instant::now();
         match self.dialer.dial(self.shared.next_incarnation()).await {
             Ok(live) => {
                 self.shared.time.replace(live.sample);
@@ -99,8 +109,8 @@ impl Supervisor {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = live.driver.ended() => {
-                    return Loss::Broken(ended(&link, &self.shared.node));
+                ending = live.driver.ended() => {
+                    return Loss::Broken(self.why_ended(&link, ending.as_ref()));
                 }
                 () = link.alarmed() => {}
                 _ = heartbeat.tick() => {}
@@ -147,6 +157,16 @@ impl Supervisor {
         }
     }
 
+    fn why_ended(&self, link: &Link, ending: Option<&Ending>) -> Error {
+        if let Some(dismissed) = link.dismissed() {
+            return dismissed.clone();
+        }
+        let known = ending.map(|ending| ending.error().clone());
+        known
+            .unwrap_or_else(error::hung_up)
+            .with("node", &self.shared.node)
+    }
+
     fn silent(&self) -> Error {
         let message = "the server does not answer any more";
         Error::new(ErrorKind::Connection, message)
@@ -159,12 +179,4 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         self.shared.close();
     }
-}
-
-/// Why a connection ended by itself, as far as it is known.
-fn ended(link: &Link, node: &str) -> Error {
-    link.dismissed().cloned().unwrap_or_else(|| {
-        let message = "the connection ended: the server or something in between closed it";
-        Error::new(ErrorKind::Connection, message).with("node", node)
-    })
 }

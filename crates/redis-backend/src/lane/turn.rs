@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{ErrorKind, Result};
+use bytes::Bytes;
+use larder_cache_core::{Error, ErrorKind, Key, Result, Write};
 use tokio::time::{Instant, timeout_at};
 
+use super::circuit::Leave;
+use super::driver::{Frame, Unanswered};
 use super::link::Link;
 use super::state::Shared;
-use crate::error;
+use crate::{commands, error};
 
 /// A connection, and until when the call may use it.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     shared: &'a Shared,
     link: Arc<Link>,
+    leave: Leave<'a>,
     budget: Duration,
     deadline: Instant,
 }
@@ -31,6 +35,7 @@ impl<'a> Turn<'a> {
         Ok(Self {
             shared,
             link,
+            leave: shared.circuit.admit()?,
             budget,
             deadline,
         })
@@ -40,18 +45,62 @@ impl<'a> Turn<'a> {
         &self.link
     }
 
+    /// Reads one value.
+    pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
+        let answer = self.link.get(key, self.deadline).await;
+        let frame = self.answered(answer)?;
+        frame
+            .string()
+            .ok_or_else(|| error::unexpected_reply("a string or nothing"))
+    }
+
+    /// Stores one value, if its condition holds.
+    pub(crate) async fn set(&self, write: &Write) -> Result<bool> {
+        let bytes = commands::set_bytes(write);
+        let answer = self.link.command(bytes, self.deadline).await;
+        let frame = self.answered(answer)?;
+        frame
+            .stored()
+            .ok_or_else(|| error::unexpected_reply("OK or nothing"))
+    }
+
     /// Runs commands on the link until the budget ends.
     pub(crate) async fn run<T>(&self, commands: impl Future<Output = Result<T>>) -> Result<T> {
-        match timeout_at(self.deadline, commands).await {
-            Ok(Err(broken))
-                if broken.kind() == ErrorKind::Connection && self.shared.is_closed() =>
-            {
+        let ended = timeout_at(self.deadline, commands).await;
+        self.end(ended.unwrap_or_else(|_| Err(self.late(error::no_answer(self.budget)))))
+    }
+
+    fn answered(&self, answer: Result<Result<Frame>, Unanswered>) -> Result<Frame> {
+        let result = answer.unwrap_or_else(|why| {
+            Err(match why {
+                Unanswered::Late => self.late(error::no_answer(self.budget)),
+                Unanswered::NeverSent => self.late(error::not_sent(self.budget)),
+                broken => self.link.failure(broken),
+            })
+        });
+        self.end(result)
+    }
+
+    fn late(&self, error: Error) -> Error {
+        self.link.timed_out();
+        error.with("node", &self.shared.node)
+    }
+
+    /// Tells the circuit how the call went.
+    fn end<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Ok(found) => {
+                self.leave.succeeded();
+                Ok(found)
+            }
+            Err(broken) if broken.kind() == ErrorKind::Connection && self.shared.is_closed() => {
                 Err(error::closed())
             }
-            Ok(result) => result,
-            Err(_) => {
-                self.link.timed_out();
-                Err(error::no_answer(self.budget).with("node", &self.shared.node))
+            Err(error) => {
+                if self.leave.failed(&error) {
+                    self.link.suspect();
+                }
+                Err(error)
             }
         }
     }

@@ -41,7 +41,10 @@ async fn killed_and_restarted() {
             (error.is_replay_safe() && began.elapsed() < Duration::from_millis(10)).then_some(())
         })
         .await;
-        assert_eq!(backend.connections().broken, 1);
+        eventually("the loss to be counted", async || {
+            (backend.connections().broken == 1).then_some(())
+        })
+        .await;
         mortal.restart().unwrap();
         recovered(&backend).await;
         let connections = backend.connections();
@@ -70,10 +73,11 @@ async fn hung_and_resumed() {
     assert!(!error.is_replay_safe());
     let error = eventually("callers to be told", async || {
         let error = read_in_time(&backend).await.unwrap_err();
-        error.is_replay_safe().then_some(error)
+        let is_lost = error.kind() == ErrorKind::Connection && error.is_replay_safe();
+        is_lost.then_some(error)
     })
     .await;
-    assert_eq!(error.kind(), ErrorKind::Connection, "{error}");
+    assert!(error.to_string().contains("does not answer"), "{error}");
     hung.resume().unwrap();
     recovered(&backend).await;
 }

@@ -1,0 +1,408 @@
+//! The driver of one connection: sends what callers ask for, hands out the replies.
+//!
+//! ```text
+//! callers --Queue--> Driver --socket--> server
+//!    ^                  |
+//!    +---- one reply ---+
+//! ```
+
+mod encode;
+mod frame;
+mod queue;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use larder_cache_core::{Error, Key};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep};
+
+use self::frame::{Found, Search};
+use self::queue::{Limits, Queue};
+use self::request::{Answer, Ask, Request};
+use crate::error;
+
+pub(crate) use self::encode::{word, words};
+pub(crate) use self::frame::Frame;
+pub(super) use self::request::{Frames, Unanswered};
+
+/// The callers' end of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Asker(Arc<Queue>);
+
+/// The server's end: a future that must be run for anything to happen. It ends with the
+/// connection, and the connection with it.
+#[derive(Debug)]
+pub(super) struct Driver<S> {
+    stream: S,
+    queue: Arc<Queue>,
+    joins_gets: bool,
+    sent: VecDeque<Sent>,
+    out: Vec<u8>,
+    written: usize,
+    is_flushed: bool,
+    read: BytesMut,
+    search: Search,
+    sweep: Pin<Box<Sleep>>,
+    is_sweeping: bool,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum Ending {
+    /// By itself, or something in between did it.
+    Broken(Error),
+    /// The other end does not talk as Redis does.
+    Malformed(Error),
+}
+
+/// What was sent and not yet answered, in the order of the replies to come.
+#[derive(Debug)]
+enum Sent {
+    One(Request),
+    /// One command for all.
+    Joined(Vec<Request>),
+    Several {
+        request: Request,
+        awaited: usize,
+        frames: Vec<Frame>,
+    },
+}
+
+/// How much is read at once. Reading 8 KiB at a time, as most clients do, costs a fifth
+/// of the throughput where many values of a kilobyte arrive together.
+const READ_BYTES: usize = 64 << 10;
+
+/// Requests are not taken while so much has still to be written: those that are late by
+/// then are never sent.
+const UNWRITTEN_BYTES: usize = 256 << 10;
+
+/// What a buffer may keep for the next time.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Fewer values in a row than this are asked for one by one.
+const JOIN_FROM: usize = 3;
+
+/// The most values in one joined command.
+const JOIN_MOST: usize = 512;
+
+/// How often the time of requests is looked at: what their deadlines are exact to.
+const SWEEP: Duration = Duration::from_millis(5);
+
+const LIMITS: Limits = Limits {
+    requests: 16_384,
+    bytes: 32 << 20,
+};
+
+/// Both ends of a connection over a stream. `joins_gets` is for servers that answer
+/// `MGET` for any keys: not those of a cluster.
+pub(super) fn connection<S>(stream: S, joins_gets: bool) -> (Asker, Driver<S>) {
+    let queue = Arc::new(Queue::new(LIMITS));
+    let driver = Driver {
+        stream,
+        queue: Arc::clone(&queue),
+        joins_gets,
+        sent: VecDeque::new(),
+        out: Vec::new(),
+        written: 0,
+        is_flushed: true,
+        read: BytesMut::new(),
+        search: Search::new(),
+        sweep: Box::pin(sleep(Duration::ZERO)),
+        is_sweeping: false,
+    };
+    (Asker(queue), driver)
+}
+
+impl Asker {
+    /// Reads a value.
+    ///
+    /// # Cancel safety
+    /// A request that is dropped before it was sent is not sent.
+    pub(super) async fn get(&self, key: &Key, deadline: Option<Instant>) -> Answer {
+        self.ask(Ask::Get(key.clone()), deadline).await
+    }
+
+    /// Sends commands and waits for so many replies.
+    ///
+    /// # Cancel safety
+    /// Commands that are dropped before they were sent are not sent.
+    pub(super) async fn commands(
+        &self,
+        bytes: Vec<u8>,
+        replies: usize,
+        deadline: Option<Instant>,
+    ) -> Answer {
+        self.ask(Ask::Commands { bytes, replies }, deadline).await
+    }
+
+    async fn ask(&self, ask: Ask, deadline: Option<Instant>) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.0.push(Request::new(ask, deadline, answer));
+        answered.await.unwrap_or(Err(Unanswered::Broken(None)))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
+    type Output = Ending;
+
+    /// Runs until the connection ends, and says why it did.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ending> {
+        let ending = ready!(self.drive(cx));
+        self.queue.end(Some(ending.error()));
+        for sent in self.sent.drain(..) {
+            sent.break_off(ending.error());
+        }
+        Poll::Ready(ending)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut is_drained = false;
+        loop {
+            let mut answered = 0;
+            if !is_drained {
+                match self.poll_read(cx) {
+                    Poll::Pending => is_drained = true,
+                    Poll::Ready(Err(why)) => return Poll::Ready(Ending::Broken(why)),
+                    Poll::Ready(Ok(())) => match self.hand_out() {
+                        Ok(count) => answered = count,
+                        Err(why) => return Poll::Ready(Ending::Malformed(why)),
+                    },
+                }
+            }
+            self.take_requests(answered, cx);
+            match self.poll_write(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Err(why)) => return Poll::Ready(Ending::Broken(why)),
+                // There was room for all: more may be waiting by now.
+                Poll::Ready(Ok(true)) => continue,
+                Poll::Ready(Ok(false)) => {}
+            }
+            if is_drained {
+                self.poll_sweep(cx);
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.read.capacity() - self.read.len() < READ_BYTES / 4 {
+            self.read.reserve(READ_BYTES);
+        }
+        match ready!(pin!(self.stream.read_buf(&mut self.read)).poll(cx)) {
+            Ok(0) => Poll::Ready(Err(error::hung_up())),
+            Ok(_) => Poll::Ready(Ok(())),
+            Err(broken) => Poll::Ready(Err(error::broke(&broken))),
+        }
+    }
+
+    /// Gives every reply that is complete to who asked for it, and says how many requests
+    /// were answered.
+    fn hand_out(&mut self) -> Result<usize, Error> {
+        let mut answered = 0;
+        while !self.read.is_empty() {
+            match self
+                .search
+                .go_on(&self.read)
+                .map_err(frame::Malformed::into_error)?
+            {
+                Found::End(end) => {
+                    let frame = Frame::new(self.read.split_to(end).freeze());
+                    self.search = Search::new();
+                    if !frame.is_push() {
+                        answered += self.give(frame)?;
+                    }
+                }
+                Found::AtLeast(end) => {
+                    let missing = end.saturating_sub(self.read.len());
+                    // The server's word for a length is not taken for more than this.
+                    self.read.reserve(missing.min(KEPT_BYTES));
+                    break;
+                }
+            }
+        }
+        Ok(answered)
+    }
+
+    /// Gives a reply to who is first in line.
+    fn give(&mut self, frame: Frame) -> Result<usize, Error> {
+        if let Some(Sent::Several {
+            awaited, frames, ..
+        }) = self.sent.front_mut()
+        {
+            frames.push(frame);
+            if frames.len() < *awaited {
+                return Ok(0);
+            }
+            if let Some(Sent::Several {
+                mut request,
+                frames,
+                ..
+            }) = self.sent.pop_front()
+            {
+                request.tell(Ok(Frames::Several(frames)));
+            }
+            return Ok(1);
+        }
+        match self.sent.pop_front() {
+            Some(Sent::One(mut request)) => {
+                request.tell(Ok(Frames::One(frame)));
+                Ok(1)
+            }
+            Some(Sent::Joined(requests)) => {
+                let answered = requests.len();
+                request::share(requests, &frame)?;
+                Ok(answered)
+            }
+            _ => Err(error::unasked()),
+        }
+    }
+
+    fn take_requests(&mut self, answered: usize, cx: &Context<'_>) {
+        if self.out.len() - self.written >= UNWRITTEN_BYTES {
+            self.queue.answered(answered);
+            return;
+        }
+        let mut taken = self.queue.take(answered, cx);
+        let before = taken.len();
+        taken.retain(|request| !request.is_abandoned());
+        if taken.len() < before {
+            self.queue.answered(before - taken.len());
+        }
+        while let Some(request) = taken.pop_front() {
+            let others = self.joinable(&request, &taken);
+            if others == 0 {
+                self.send(request);
+            } else {
+                let mut gets = Vec::with_capacity(1 + others);
+                gets.push(request);
+                gets.extend(taken.drain(..others));
+                request::write_mget(&mut self.out, &gets);
+                self.sent.push_back(Sent::Joined(gets));
+            }
+        }
+    }
+
+    /// How many of the next requests go out in one command with this one.
+    fn joinable(&self, request: &Request, next: &VecDeque<Request>) -> usize {
+        if !self.joins_gets || !request.is_get() {
+            return 0;
+        }
+        let others = next.iter().take(JOIN_MOST - 1);
+        let others = others.take_while(|request| request.is_get()).count();
+        if 1 + others < JOIN_FROM { 0 } else { others }
+    }
+
+    fn send(&mut self, request: Request) {
+        let replies = request.write(&mut self.out);
+        self.sent.push_back(match replies {
+            1 => Sent::One(request),
+            awaited => Sent::Several {
+                request,
+                awaited,
+                frames: Vec::with_capacity(awaited),
+            },
+        });
+    }
+
+    /// Writes as much as the stream takes: `true` where there was something to write and
+    /// all of it was.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        let has_written = !self.out.is_empty();
+        while self.written < self.out.len() {
+            let unwritten = &self.out[self.written..];
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, unwritten)) {
+                Ok(0) => return Poll::Ready(Err(error::hung_up())),
+                Ok(count) => self.written += count,
+                Err(broken) => return Poll::Ready(Err(error::broke(&broken))),
+            }
+            self.is_flushed = false;
+        }
+        self.out.clear();
+        self.out.shrink_to(KEPT_BYTES);
+        self.written = 0;
+        // A stream that encrypts may hold bytes back.
+        if !self.is_flushed {
+            if let Err(broken) = ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
+                return Poll::Ready(Err(error::broke(&broken)));
+            }
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(has_written))
+    }
+
+    /// Tells those whose time is over, from time to time while anybody waits.
+    fn poll_sweep(&mut self, cx: &mut Context<'_>) {
+        loop {
+            if !self.is_sweeping {
+                if self.sent.is_empty() && self.queue.is_idle() {
+                    return;
+                }
+                self.sweep.as_mut().reset(Instant::now() + SWEEP);
+                self.is_sweeping = true;
+            }
+            if self.sweep.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.is_sweeping = false;
+            self.tell_late(Instant::now());
+        }
+    }
+
+    fn tell_late(&mut self, now: Instant) {
+        for mut request in self.queue.take_late(now) {
+            request.tell(Err(Unanswered::NeverSent));
+        }
+        for sent in &mut self.sent {
+            sent.tell_late(now);
+        }
+    }
+}
+
+impl Ending {
+    pub(super) fn error(&self) -> &Error {
+        match self {
+            Self::Broken(why) | Self::Malformed(why) => why,
+        }
+    }
+}
+
+impl Sent {
+    fn tell_late(&mut self, now: Instant) {
+        let requests = match self {
+            Self::One(request) | Self::Several { request, .. } => std::slice::from_mut(request),
+            Self::Joined(requests) => requests,
+        };
+        for request in requests {
+            if request.is_late(now) {
+                request.tell(Err(Unanswered::Late));
+            }
+        }
+    }
+
+    fn break_off(self, why: &Error) {
+        let requests = match self {
+            Self::One(request) | Self::Several { request, .. } => vec![request],
+            Self::Joined(requests) => requests,
+        };
+        for mut request in requests {
+            request.tell(Err(Unanswered::Broken(Some(why.clone()))));
+        }
+    }
+}
+
+impl<S> Drop for Driver<S> {
+    fn drop(&mut self) {
+        self.queue.end(None);
+    }
+}
