@@ -183,6 +183,9 @@ pub enum MissReason {
     WrongType,
     /// The backend could not be asked.
     Backend,
+    /// The last change of the key did not reach the backend, as far as is known, so that
+    /// what it holds may be outdated.
+    Pending,
 }
 
 impl MissReason {
@@ -197,6 +200,7 @@ impl MissReason {
             Self::Undecodable => "undecodable",
             Self::WrongType => "wrong_type",
             Self::Backend => "backend",
+            Self::Pending => "pending",
         }
     }
 }
@@ -229,6 +233,8 @@ pub enum RefusalReason {
     InvalidTerms,
     /// The backend could not be reached.
     Backend,
+    /// An earlier change of the key has not reached the backend yet.
+    Pending,
 }
 
 /// The observers of a cache: all are told, none can do harm.

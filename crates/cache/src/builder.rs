@@ -170,7 +170,9 @@ impl CacheBuilder {
             threshold_bytes: self.compression_threshold_bytes,
             by_default: self.compression,
         });
-        Ok(Cache::new(Shared {
+        Ok(Cache::new(Arc::new_cyclic(|me| Shared {
+            me: me.clone(),
+            pending: Arc::default(),
             backend,
             keyspace,
             l1,
@@ -186,7 +188,7 @@ impl CacheBuilder {
             observers,
             spaces: RwLock::default(),
             tasks: Tasks::new(),
-        }))
+        })))
     }
 
     /// Refuses settings that can't work, before anything is connected to.

@@ -37,7 +37,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn new(shared: Shared) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             shared: Hold::new(shared),
         }

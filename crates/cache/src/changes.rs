@@ -11,8 +11,10 @@ use crate::shared::{Budget, Shared, SpaceState};
 /// before that (the call failed, or its caller went away), it may have happened.
 pub(crate) struct Change<'a> {
     shared: &'a Shared,
-    space: u32,
+    space: &'a SpaceState,
     keys: Vec<(&'a str, Generation)>,
+    /// Whether the backend's values are outdated where it failed.
+    outdates: bool,
 }
 
 /// A change of all keys of a namespace that match.
@@ -30,16 +32,16 @@ impl<'a> Change<'a> {
     /// Kind `Timeout` when that takes too long; nothing was sent then.
     pub(crate) async fn begin(
         shared: &'a Shared,
-        space: &SpaceState,
+        space: &'a SpaceState,
         keys: impl IntoIterator<Item = &'a str>,
         budget: &mut Budget,
     ) -> Result<Self> {
-        let space = space.id();
-        let announced = |key| (key, shared.l1.announce(space, key));
+        let announced = |key| (key, shared.l1.announce(space.id(), key));
         let change = Self {
             shared,
             space,
             keys: keys.into_iter().map(announced).collect(),
+            outdates: true,
         };
         let filled = async {
             for (_, sample) in &change.keys {
@@ -50,21 +52,52 @@ impl<'a> Change<'a> {
         Ok(change)
     }
 
+    /// It changes for how long values live, and they stay true without it.
+    pub(crate) fn of_lifetimes(mut self) -> Self {
+        self.outdates = false;
+        self
+    }
+
+    /// The change was made, and leaves nothing for L1 to hold.
+    pub(crate) fn made_away(self) {
+        let nothing = vec![None; self.keys.len()];
+        self.made(nothing);
+    }
+
     /// The change was made. L1 may hold these values now, one for each key.
     pub(crate) fn made(mut self, slots: impl IntoIterator<Item = Option<Slot>>) {
         let keys = mem::take(&mut self.keys);
         for ((key, sample), slot) in keys.into_iter().zip(slots) {
-            self.shared.l1.supersede(self.space, key, slot, sample);
-            self.shared.flights.detach(self.space, key);
+            self.settle(key);
+            self.shared.l1.supersede(self.space.id(), key, slot, sample);
+            self.shared.flights.detach(self.space.id(), key);
+        }
+    }
+
+    fn settle(&self, key: &str) {
+        if self.shared.pending.count() == 0 || !self.outdates {
+            return;
+        }
+        if let Ok(physical) = self.shared.physical_key(&self.space.settings(), key) {
+            self.shared.pending.settle(&physical);
         }
     }
 }
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
+        if self.keys.is_empty() {
+            return;
+        }
         for (key, _) in &self.keys {
-            self.shared.l1.invalidate(self.space, key);
-            self.shared.flights.detach(self.space, key);
+            self.shared.l1.invalidate(self.space.id(), key);
+            self.shared.flights.detach(self.space.id(), key);
+        }
+        if self.outdates {
+            let settings = self.space.settings();
+            let keys = self.keys.iter();
+            let physical = |(key, _): &(&str, _)| self.shared.physical_key(&settings, key).ok();
+            self.shared.remember_failed(keys.filter_map(physical));
         }
     }
 }

@@ -64,8 +64,9 @@ impl NamespaceHandle {
     /// One round trip.
     ///
     /// # Errors
-    /// When the backend did not confirm it: L1 has dropped the value, but the backend may
-    /// still have it and bring it back when it can be reached again. Delete it once more then.
+    /// When the backend did not confirm it. The cache goes on trying, and does not read the
+    /// key from the backend until it has been deleted there: this process serves no value
+    /// from before. Others may, until then; and so may all if this process ends before.
     pub async fn delete(&self, key: impl AsRef<str>) -> Result<bool> {
         self.delete_many([key]).await.map(|deleted| deleted > 0)
     }
@@ -76,7 +77,8 @@ impl NamespaceHandle {
     /// One round trip for some hundred keys.
     ///
     /// # Errors
-    /// When the backend did not confirm it: some of the values may still be there.
+    /// When the backend did not confirm it; what [`delete`](NamespaceHandle::delete) says of
+    /// that holds for each key.
     pub async fn delete_many<K: AsRef<str>>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -92,12 +94,13 @@ impl NamespaceHandle {
         }
         let physical = self.shared.physical_keys(&self.settings(), keys)?;
         let named = keys.iter().copied();
-        let _change = Change::begin(&self.shared, &self.space, named, budget).await?;
+        let change = Change::begin(&self.shared, &self.space, named, budget).await?;
         let backend = &self.shared.backend;
         let deleted = self
             .shared
             .call("delete", budget, |call| backend.delete(&physical, call))
             .await?;
+        change.made_away();
         let (space, keys) = (self.space.registered.space(), keys.len());
         self.shared
             .emit(&self.space, &Event::Deleted { space, keys });
@@ -194,7 +197,8 @@ impl NamespaceHandle {
         if fresh.iter().all(Option::is_none) {
             return Ok(false);
         }
-        let _change = Change::begin(&self.shared, &self.space, [key], &mut budget).await?;
+        let change = Change::begin(&self.shared, &self.space, [key], &mut budget).await?;
+        let _change = change.of_lifetimes();
         let backend = &self.shared.backend;
         let moved = self
             .shared
@@ -277,7 +281,7 @@ impl NamespaceHandle {
             .await?;
         let mut fresh = Vec::with_capacity(keys.len());
         for (key, head) in keys.iter().zip(heads) {
-            let Some(head) = head else {
+            let Some(head) = head.filter(|_| !self.shared.pending.holds(key)) else {
                 fresh.push(None);
                 continue;
             };

@@ -18,7 +18,10 @@ pub struct Health {
     pub backend: BackendHealth,
     /// Process memory.
     pub l1: L1Stats,
-    /// Tasks in the background: loads and refreshes.
+    /// Keys whose last change failed: until they have been deleted in the backend, which
+    /// is tried all the time, they are not read from it.
+    pub pending_changes: usize,
+    /// Tasks in the background: loads, refreshes, and the replay of failed changes.
     pub background_tasks: usize,
 }
 
@@ -87,6 +90,7 @@ impl Shared {
                 nodes: nodes.unwrap_or_default(),
             },
             l1: self.l1_stats(),
+            pending_changes: self.pending.count(),
             background_tasks: self.tasks.count(),
         }
     }

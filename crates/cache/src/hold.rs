@@ -16,10 +16,10 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(shared: Shared) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             _abort: Arc::new(shared.tasks.abort_on_drop()),
-            shared: Arc::new(shared),
+            shared,
         }
     }
 }

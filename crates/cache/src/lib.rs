@@ -44,6 +44,7 @@ mod lifetime;
 mod load;
 mod options;
 mod payload;
+mod pending;
 mod pipeline;
 mod reading;
 mod scan;

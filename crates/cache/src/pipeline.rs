@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use larder_cache_core::{Error, ErrorKind, Event, Key, MissReason, Operation, Reply, Result, Ttl};
+use larder_cache_core::{
+    Error, ErrorKind, Event, Key, MissReason, Operation, Reply, Result, Ttl, Write,
+};
 
 use crate::changes::Change;
 use crate::l1::{Generation, Slot};
@@ -185,6 +187,9 @@ impl<V: Value> TypedCache<V> {
     ) -> Result<PipelineReply<V>> {
         let space = self.space.registered.space();
         match (operation, reply) {
+            (Operation::Get(physical), _) if self.shared.pending.holds(physical) => Ok(
+                PipelineReply::Value(self.tell(key, &Found::Missing(MissReason::Pending))),
+            ),
             (Operation::Get(physical), reply) => {
                 let found = self.found(key, physical, reply, sample, budget).await;
                 if found.is_err() {
@@ -202,6 +207,10 @@ impl<V: Value> TypedCache<V> {
                 Ok(PipelineReply::Deleted(deleted))
             }
             (Operation::Expire(..), Ok(Reply::Done(moved))) => Ok(PipelineReply::Expired(moved)),
+            (Operation::Set(Write { key, .. }) | Operation::Delete(key), Err(error)) => {
+                self.shared.remember_failed([key.clone()]);
+                Err(error)
+            }
             (_, Err(error)) => Err(error),
             _ => Err(unanswered()),
         }

@@ -41,6 +41,9 @@ impl Shared {
     ) -> Result<Found<V>> {
         let settings = space.settings();
         let physical = self.physical_key(&settings, key)?;
+        if self.pending.holds(&physical) {
+            return Ok(Found::Missing(MissReason::Pending));
+        }
         let sample = self.l1.sample(space.id(), key);
         let keys = slice::from_ref(&physical);
         let read = self.call("get", budget, |call| self.backend.get(keys, call));
@@ -85,6 +88,9 @@ impl Shared {
         for (index, stored) in stored.into_iter().enumerate() {
             found.push(match stored {
                 None => Found::Missing(MissReason::NotFound),
+                Some(_) if self.pending.holds(&physical[index]) => {
+                    Found::Missing(MissReason::Pending)
+                }
                 Some(stored) => {
                     let physical = &physical[index];
                     let now = self.server_time(physical, budget).await?;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::l1::Memory;
 use crate::load::{Flights, Refreshing};
 use crate::payload::Compressor;
+use crate::pending::Pending;
 use crate::stats::Counters;
 use crate::tasks::Tasks;
 
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) spaces: RwLock<Vec<Arc<SpaceState>>>,
     pub(crate) tasks: Tasks,
+    pub(crate) pending: Arc<Pending>,
+    /// Itself, for tasks that must not keep it alive.
+    pub(crate) me: Weak<Self>,
 }
 
 /// A namespace in use, with its counters.

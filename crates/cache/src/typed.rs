@@ -161,8 +161,9 @@ impl<V: Value> TypedCache<V> {
     /// One round trip.
     ///
     /// # Errors
-    /// Kind `InvalidKey`, `Codec` or `TooLarge`, or when the backend did not confirm it:
-    /// then the value may or may not be there.
+    /// Kind `InvalidKey`, `Codec` or `TooLarge`, or when the backend did not confirm it. In
+    /// that case the key is deleted as soon as the backend can be reached, and not read from
+    /// it before: neither the old value nor half a truth is served.
     pub async fn set(&self, key: impl AsRef<str>, value: impl Into<Arc<V>>) -> Result<()> {
         self.set_with(key, value, SetOptions::default()).await
     }

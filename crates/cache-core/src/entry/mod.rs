@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::layout::{HEADER_BYTES, MAX_HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY};
-pub use self::wire::{encode_expiry, is_entry};
+pub use self::wire::{encode_expiry, is_entry, is_stub};
 use crate::clock::Timestamp;
 use crate::tag::Tag;
 
@@ -97,7 +97,7 @@ pub enum Kind {
     Absent,
     /// Nothing: a lease without a value.
     Placeholder,
-    /// The name of the key that holds a large value's body.
+    /// What it takes to find a large value, which is stored under a key of its own.
     Stub,
 }
 

@@ -33,6 +33,13 @@ pub fn is_entry(stored: &[u8]) -> bool {
     stored.len() >= HEADER_BYTES && stored.starts_with(&MAGIC) && stored[VERSION_AT] == VERSION
 }
 
+/// Whether stored bytes begin as an entry of this version that stands for a large value
+/// kept elsewhere.
+#[must_use]
+pub fn is_stub(stored: &[u8]) -> bool {
+    is_entry(stored) && stored[KIND_AT] == kind_id(Kind::Stub)
+}
+
 pub(super) fn encode(entry: &Entry) -> Bytes {
     let tag_bytes: usize = entry.header.tags.iter().map(|t| t.tag.stored_bytes()).sum();
     let mut out = BytesMut::with_capacity(HEADER_BYTES + tag_bytes + entry.body.len());

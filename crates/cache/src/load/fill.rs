@@ -35,6 +35,15 @@ enum Errand {
     Forget(Key),
 }
 
+impl Errand {
+    fn key(&self) -> &Key {
+        match self {
+            Self::Store(Prepared { write, .. }) => &write.key,
+            Self::Forget(key) => key,
+        }
+    }
+}
+
 impl<'a, V> Fill<'a, V> {
     pub(crate) fn new(key: &'a str, loaded: Loaded<V>, sample: Generation) -> Self {
         let Loaded { value, ttl, tags } = loaded;
@@ -115,6 +124,9 @@ impl Shared {
                 _ => RefusalReason::Backend,
             }
         })?;
+        if self.pending.holds(errand.key()) {
+            return Err(RefusalReason::Pending);
+        }
         Ok(Ready {
             key: fill.key,
             sample: fill.sample,

@@ -9,6 +9,7 @@ mod lifecycle;
 mod loads;
 mod namespaces;
 mod outage;
+mod pending;
 mod pipelines;
 mod races;
 mod schedules;

@@ -113,7 +113,7 @@ async fn a_call_has_the_budget_it_asks_for() {
         (set.kind(), began.elapsed()),
         (ErrorKind::Timeout, 2 * budget)
     );
-    let loaded = names.load("7").budget(budget);
+    let loaded = names.load("8").budget(budget);
     let loaded = loaded.with(Database::new().finds::<String>("Ada")).await;
     assert_eq!(*loaded.unwrap().unwrap(), "Ada");
     assert_eq!(
@@ -322,7 +322,8 @@ async fn a_deletion_by_pattern_can_fail_half_way() {
     assert_eq!(cache.stats().l1.entries, 0);
     let left: Vec<Vec<String>> = names.scan("*").try_collect().await.unwrap();
     let left = left.concat().len();
-    assert!((1000..2000).contains(&left), "{left}");
+    assert!((900..2000).contains(&left), "{left}");
+    eventually("the failed page", || cache.stats().background_tasks == 0).await;
     assert_eq!(names.delete_by_pattern("*").await.unwrap(), left as u64);
 }
 

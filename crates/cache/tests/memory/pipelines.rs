@@ -178,12 +178,13 @@ async fn a_step_that_fails_fails_alone() {
     assert_eq!(replies[0].as_ref().unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(replies[1].is_ok() && replies[2].is_ok());
     assert_eq!(cache.stats().l1.entries, 1, "the small one");
-    assert_eq!(*names.get("large").await.unwrap().unwrap(), "old");
+    let outdated = names.get("large").await.unwrap();
+    assert_eq!(outdated, None, "what was to be replaced is not served");
     assert_eq!(*names.get("small").await.unwrap().unwrap(), "Ada");
     assert_eq!(names.stats().stored, 2);
     let set = names.set("large", large).await.unwrap_err();
     assert_eq!(set.kind(), ErrorKind::TooLarge);
-    assert_eq!(*names.get("large").await.unwrap().unwrap(), "old");
+    assert_eq!(names.get("large").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -285,7 +285,7 @@ async fn a_change_does_not_wait_for_ever() {
     assert!(error.is_replay_safe(), "nothing was sent: {error}");
     fill.release();
     assert_eq!(loading.await.unwrap(), "loaded");
-    check(&world, Some("loaded"), "a refused set").await;
+    check(&world, None, "a refused set is made up for").await;
 }
 
 /// A whole load while a change is on its way: the change comes last.
@@ -391,8 +391,8 @@ async fn a_cancelled_change_leaves_nothing_outdated() {
             changing.abort();
             assert!(changing.await.unwrap_err().is_cancelled());
             gate.release();
-            let expected = if made { change.leaves() } else { Some("old") };
-            check(&world, expected, &case).await;
+            // Nobody knows, so it was made up for.
+            check(&world, None, &case).await;
         }
     }
 }
@@ -413,14 +413,7 @@ async fn a_failed_change_leaves_nothing_outdated() {
             world.chaos.on(change.method()).next(1, fault);
             let failed = change.make(&users).await.unwrap_err();
             assert_eq!(failed.kind(), ErrorKind::Connection, "{case}");
-            let reads = world.chaos.calls(Method::Get);
-            let expected = if made { change.leaves() } else { Some("old") };
-            check(&world, expected, &case).await;
-            assert_eq!(
-                world.chaos.calls(Method::Get),
-                reads + 1,
-                "{case}: L1 kept it"
-            );
+            check(&world, None, &case).await;
             assert_eq!(users.stats().deleted, 0, "{case}");
         }
     }
