@@ -23,18 +23,23 @@ use failure::Failure;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test [--backend memory|redis|all] [-- ARGS]
+  test [--backend memory|redis|cluster|sentinel|all] [-- ARGS]
       Run unit, integration and documentation tests and print one summary.
-      --backend memory runs all but the Redis tests, --backend redis only
-      those, which start their own servers. Default: all.
+      --backend memory runs all that need no Redis, the others only the tests
+      of a single server, a cluster or a Sentinel group, which start their own
+      servers. Default: all.
       ARGS go to the tests: a name to filter by, --nocapture, ...
 
-  redis up|down|status
-      A Redis server to work with by hand, on a free port.
+  redis up [standalone|cluster|sentinel]
+  redis down|status
+      Redis to work with by hand, on free ports: a single server (default),
+      a cluster of three masters and their replicas, or a master with two
+      replicas and three Sentinels. One of each may be up; down stops all.
 
   bench [SUITE] [-- ARGS]
       Run one benchmark suite, or all. ARGS go to criterion: a name to filter
-      by, --save-baseline NAME, ...
+      by, --save-baseline NAME, ... Those of hot-path are its own: --rounds N,
+      --slice MS, --only WORKLOADS, --adapters NAMES, --json
 
   ci
       All that CI checks, in the same order.

@@ -24,7 +24,8 @@ fn a_wrong_command_line_is_answered_with_the_usage() {
     check(&["test", "--backend", "mongo"], "unknown backend `mongo`");
     check(&["redis"], "needs up, down or status");
     check(&["redis", "sideways"], "unknown argument `sideways`");
-    check(&["redis", "up", "now"], "unknown argument `now`");
+    check(&["redis", "up", "now"], "unknown topology `now`");
+    check(&["redis", "down", "now"], "unknown argument `now`");
     check(&["ci", "nonsense"], "unknown argument `nonsense`");
 }
 
@@ -34,6 +35,6 @@ fn help_lists_the_commands() {
         let output = xtask(args);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{args:?}");
-        assert!(text.contains("redis up|down|status"), "{args:?}: {text}");
+        assert!(text.contains("redis down|status"), "{args:?}: {text}");
     }
 }

@@ -15,6 +15,10 @@
 //! # }
 //! ```
 //!
+//! [`RedisCluster`] and [`RedisSentinel`] do the same for a whole cluster, and for a master with
+//! replicas and Sentinels. [`FaultProxy`] stands between a client and any server, and delays,
+//! withholds, loses or damages what passes.
+//!
 //! [`conformance`] is the one suite that every backend passes. [`ManualClock`] stands still until
 //! a test moves it. [`ChaosBackend`] fails, delays, hangs and holds calls as a test plans it.
 //!
@@ -25,9 +29,16 @@
 
 mod chaos_backend;
 pub mod conformance;
+mod fault_proxy;
 mod manual_clock;
+mod redis_cluster;
+mod redis_node;
+mod redis_sentinel;
 mod redis_server;
 
 pub use chaos_backend::{ChaosBackend, Fault, Faults, Gate, Method};
+pub use fault_proxy::{FaultProxy, NetworkFault};
 pub use manual_clock::{ClockReadings, ManualClock};
+pub use redis_cluster::{MigrationPace, RedisCluster, RedisClusterBuilder};
+pub use redis_sentinel::{RedisSentinel, RedisSentinelBuilder};
 pub use redis_server::{DetachedRedisServer, RedisServer, RedisServerBuilder, RedisServerError};

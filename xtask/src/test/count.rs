@@ -6,6 +6,8 @@ use super::libtest::Outcome;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Group {
     Redis,
+    Cluster,
+    Sentinel,
     Memory,
     #[default]
     NoBackend,
@@ -21,11 +23,20 @@ pub(super) struct Count {
 }
 
 impl Group {
-    pub(super) const ALL: [Self; 4] = [Self::Redis, Self::Memory, Self::NoBackend, Self::Doctests];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Redis,
+        Self::Cluster,
+        Self::Sentinel,
+        Self::Memory,
+        Self::NoBackend,
+        Self::Doctests,
+    ];
 
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Redis => "redis",
+            Self::Cluster => "cluster",
+            Self::Sentinel => "sentinel",
             Self::Memory => "memory",
             Self::NoBackend => "no backend",
             Self::Doctests => "doctests",

@@ -1,4 +1,4 @@
-use super::backend::Selection;
+use super::backend::{EXPECTED, Selection};
 use crate::arguments::split_at_dashes;
 use crate::failure::Failure;
 
@@ -15,9 +15,7 @@ impl Options {
         let selection = match own {
             [] => Selection::All,
             [flag] if flag == "--backend" => {
-                return Err(Failure::Usage(
-                    "`--backend` needs memory, redis or all".into(),
-                ));
+                return Err(Failure::Usage(format!("`--backend` needs {EXPECTED}")));
             }
             [flag, value] if flag == "--backend" => Selection::parse(value)?,
             [flag] if flag.starts_with("--backend=") => {
@@ -37,6 +35,7 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backend::Backend;
     use super::*;
 
     fn parse(line: &str) -> Result<Options, Failure> {
@@ -63,8 +62,11 @@ mod tests {
             );
         };
         check("", Selection::All, &[]);
-        check("--backend memory", Selection::Memory, &[]);
-        check("--backend=redis", Selection::Redis, &[]);
+        check("--backend memory", Selection::Only(Backend::Memory), &[]);
+        check("--backend=redis", Selection::Only(Backend::Redis), &[]);
+        let sentinel = Selection::Only(Backend::Sentinel);
+        check("--backend sentinel -- kill", sentinel, &["kill"]);
+        check("--backend=cluster", Selection::Only(Backend::Cluster), &[]);
         check(
             "--backend all -- lease --nocapture",
             Selection::All,
@@ -79,7 +81,7 @@ mod tests {
             other => panic!("{line}: {other:?}"),
         };
         check("lease", "unknown argument `lease`");
-        check("--backend", "needs memory, redis or all");
+        check("--backend", "needs memory, redis, cluster, sentinel or all");
         check("--backend mongo", "unknown backend `mongo`");
         check("--backend redis lease", "unknown argument `lease`");
     }

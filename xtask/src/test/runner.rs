@@ -103,7 +103,12 @@ fn replace_by(command: &mut Command) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::backend::Backend;
     use super::*;
+
+    const MEMORY: Selection = Selection::Only(Backend::Memory);
+    const REDIS: Selection = Selection::Only(Backend::Redis);
+    const CLUSTER: Selection = Selection::Only(Backend::Cluster);
 
     fn names(plan: Plan) -> String {
         match plan {
@@ -128,14 +133,20 @@ mod tests {
         };
         let mixed = ["a::parses_redis_urls", "redis::get", "memory::get"];
         let expected = "a::parses_redis_urls memory::get without redis::get";
-        check(Selection::Memory, "conformance", &mixed, expected);
+        check(MEMORY, "conformance", &mixed, expected);
         let expected = "redis::get without a::parses_redis_urls memory::get";
-        check(Selection::Redis, "conformance", &mixed, expected);
-        check(Selection::Memory, "redis", &mixed, "nothing");
-        check(Selection::Redis, "redis", &mixed, "everything");
-        check(Selection::Redis, "other", &["a", "b"], "nothing");
-        check(Selection::Memory, "other", &["a", "b"], "everything");
-        check(Selection::Memory, "other", &[], "nothing");
+        check(REDIS, "conformance", &mixed, expected);
+        let topologies = ["redis::get", "redis::cluster::get", "cluster::get"];
+        let expected = "redis::cluster::get cluster::get without redis::get";
+        check(CLUSTER, "conformance", &topologies, expected);
+        let expected = "redis::get without redis::cluster::get cluster::get";
+        check(REDIS, "conformance", &topologies, expected);
+        check(MEMORY, "conformance", &topologies, "nothing");
+        check(MEMORY, "redis", &mixed, "nothing");
+        check(REDIS, "redis", &mixed, "everything");
+        check(REDIS, "other", &["a", "b"], "nothing");
+        check(MEMORY, "other", &["a", "b"], "everything");
+        check(MEMORY, "other", &[], "nothing");
     }
 
     #[test]
@@ -146,8 +157,8 @@ mod tests {
                 expected
             );
         };
-        check(Selection::Memory, "model", "everything");
-        check(Selection::Redis, "model", "nothing");
-        check(Selection::Redis, "redis_model", "everything");
+        check(MEMORY, "model", "everything");
+        check(REDIS, "model", "nothing");
+        check(REDIS, "redis_model", "everything");
     }
 }

@@ -172,6 +172,8 @@ impl Current {
         }
         match backend_of(&self.name, test) {
             Some(Backend::Redis) => Group::Redis,
+            Some(Backend::Cluster) => Group::Cluster,
+            Some(Backend::Sentinel) => Group::Sentinel,
             Some(Backend::Memory) => Group::Memory,
             None => Group::NoBackend,
         }
@@ -238,6 +240,20 @@ test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         assert_eq!(counts(&tally, Group::NoBackend), [2, 1, 1]);
         assert_eq!(counts(&tally, Group::Doctests), [2, 0, 0]);
         assert!(!tally.is_success());
+    }
+
+    #[test]
+    fn every_backend_has_its_own_row() {
+        let tally = tally(
+            "Running tests/cluster.rs (cluster-0)\ntest a ... ok\n\
+             Running tests/a.rs (a-0)\ntest sentinel::a ... FAILED\ntest redis::a ... ok\n\
+             test redis::cluster::a ... ok\ntest memory::a ... ignored",
+        );
+        assert_eq!(counts(&tally, Group::Cluster), [2, 0, 0]);
+        assert_eq!(counts(&tally, Group::Sentinel), [0, 1, 0]);
+        assert_eq!(counts(&tally, Group::Redis), [1, 0, 0]);
+        assert_eq!(counts(&tally, Group::Memory), [0, 0, 1]);
+        assert_eq!(counts(&tally, Group::NoBackend), [0, 0, 0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::RedisServerError;
 
 const OVERRIDE: &str = "LARDER_REDIS_SERVER";
 
-pub(super) fn find() -> Result<PathBuf, RedisServerError> {
+pub(crate) fn find() -> Result<PathBuf, RedisServerError> {
     choose(env::var_os(OVERRIDE), env::var_os("PATH").as_deref())
 }
 

@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::directory::Directory;
-use super::launch::Launch;
+use super::launch::{Launch, Role};
 use super::{DetachedRedisServer, RedisServer, RedisServerError, binary};
 
 /// Arguments for a [`RedisServer`].
@@ -19,6 +19,7 @@ use super::{DetachedRedisServer, RedisServer, RedisServerError, binary};
 #[must_use]
 pub struct RedisServerBuilder {
     binary: Option<PathBuf>,
+    role: Role,
     args: Vec<OsString>,
 }
 
@@ -65,8 +66,29 @@ impl RedisServerBuilder {
         DetachedRedisServer::leave(process, launch.port(), directory)
     }
 
+    pub(crate) fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Starts the server on this port, with the files that are in the directory already. It tries
+    /// once: [`RedisServerError::is_port_taken`] tells whether another port may help.
+    pub(crate) fn start_in(
+        self,
+        directory: Directory,
+        port: u16,
+    ) -> Result<RedisServer, RedisServerError> {
+        let mut launch = self.into_launch()?;
+        let process = launch.on_port(port, directory.path())?;
+        Ok(RedisServer {
+            process: Some(process),
+            launch,
+            directory,
+        })
+    }
+
     fn into_launch(self) -> Result<Launch, RedisServerError> {
         let binary = self.binary.map_or_else(binary::find, Ok)?;
-        Ok(Launch::new(binary, self.args))
+        Ok(Launch::new(binary, self.role, self.args))
     }
 }

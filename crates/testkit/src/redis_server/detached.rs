@@ -35,10 +35,16 @@ impl DetachedRedisServer {
         port: u16,
         directory: Directory,
     ) -> Result<Self, RedisServerError> {
+        let server = Self::of(port, directory.path())?;
+        process.release();
+        directory.keep();
+        Ok(server)
+    }
+
+    pub(super) fn of(port: u16, directory: &Path) -> Result<Self, RedisServerError> {
         match reply::identity(port) {
             Ok(Identity::Known { run_id, .. }) => {
-                process.release();
-                Ok(Self::remembered(port, run_id, directory.keep()))
+                Ok(Self::remembered(port, run_id, directory.to_owned()))
             }
             Ok(Identity::Hidden(answer)) => Err(RedisServerError::not_ours(port, answer)),
             Err(error) => Err(RedisServerError::io(

@@ -12,13 +12,13 @@ const PREFIX: &str = "larder-redis-";
 /// Its path is absolute and its name begins with [`PREFIX`], whoever made it: nothing else is ever
 /// removed.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(crate) struct Directory {
     path: PathBuf,
     is_kept: bool,
 }
 
 impl Directory {
-    pub(super) fn create() -> Result<Self, RedisServerError> {
+    pub(crate) fn create() -> Result<Self, RedisServerError> {
         loop {
             let path = std::env::temp_dir().join(fresh_name());
             match fs::create_dir(&path) {
@@ -39,7 +39,7 @@ impl Directory {
 
     /// The directory of a server that an earlier process left running, unless `path` does not
     /// look like one.
-    pub(super) fn adopt(path: PathBuf) -> Option<Self> {
+    pub(crate) fn adopt(path: PathBuf) -> Option<Self> {
         if !is_ours(&path) {
             return None;
         }
@@ -49,12 +49,12 @@ impl Directory {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Gives the directory up without removing it.
-    pub(super) fn keep(mut self) -> PathBuf {
+    pub(crate) fn keep(mut self) -> PathBuf {
         self.is_kept = true;
         self.path.clone()
     }

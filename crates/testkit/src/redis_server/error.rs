@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// Why a `redis-server` could not be found, started, signalled or stopped.
+/// Why a `redis-server` could not be found, started, asked, signalled or stopped.
 #[derive(Debug)]
 pub struct RedisServerError(Message);
 
@@ -38,6 +38,20 @@ enum Message {
         port: u16,
         answer: String,
     },
+    Refused {
+        port: u16,
+        command: String,
+        answer: String,
+    },
+    NotReady {
+        what: &'static str,
+        after: Duration,
+        missing: String,
+    },
+    NoMaster {
+        of: String,
+        answers: String,
+    },
 }
 
 impl RedisServerError {
@@ -49,7 +63,7 @@ impl RedisServerError {
         Self(Message::WrongBinary { path })
     }
 
-    pub(super) fn io(what: impl Into<String>, source: io::Error) -> Self {
+    pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
         let what = what.into();
         Self(Message::Io { what, source })
     }
@@ -66,7 +80,7 @@ impl RedisServerError {
         Self(Message::PortTaken { port, log })
     }
 
-    pub(super) fn not_running(port: u16) -> Self {
+    pub(crate) fn not_running(port: u16) -> Self {
         Self(Message::NotRunning { port })
     }
 
@@ -74,7 +88,28 @@ impl RedisServerError {
         Self(Message::NotOurs { port, answer })
     }
 
-    pub(super) fn is_port_taken(&self) -> bool {
+    pub(crate) fn refused(port: u16, command: impl Into<String>, answer: impl fmt::Debug) -> Self {
+        Self(Message::Refused {
+            port,
+            command: command.into(),
+            answer: format!("{answer:?}"),
+        })
+    }
+
+    pub(crate) fn not_ready(what: &'static str, after: Duration, missing: String) -> Self {
+        Self(Message::NotReady {
+            what,
+            after,
+            missing,
+        })
+    }
+
+    pub(crate) fn no_master(of: impl Into<String>, answers: String) -> Self {
+        let of = of.into();
+        Self(Message::NoMaster { of, answers })
+    }
+
+    pub(crate) fn is_port_taken(&self) -> bool {
         matches!(self.0, Message::PortTaken { .. })
     }
 }
@@ -117,6 +152,27 @@ impl fmt::Display for RedisServerError {
                 f,
                 "port {port} is answered by something else than the redis-server started here \
                  ({answer}): it was left alone, stop it yourself if it is yours"
+            ),
+            Message::Refused {
+                port,
+                command,
+                answer,
+            } => write!(
+                f,
+                "the node of port {port} answered {command} with {answer}"
+            ),
+            Message::NotReady {
+                what,
+                after,
+                missing,
+            } => write!(
+                f,
+                "the {what} was not ready within {} s; what is missing:\n{missing}",
+                after.as_secs()
+            ),
+            Message::NoMaster { of, answers } => write!(
+                f,
+                "no node is the master of {of} at this moment; ask again. The answers:\n{answers}"
             ),
         }
     }

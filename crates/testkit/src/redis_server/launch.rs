@@ -13,18 +13,29 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 const PORTS_TO_TRY: usize = 20;
 
+/// What a `redis-server` is started as.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Role {
+    #[default]
+    Server,
+    /// Its whole configuration is in `sentinel.conf` in its directory, which it rewrites.
+    Sentinel,
+}
+
 /// What it takes to start a server, the first time and again.
 #[derive(Debug)]
 pub(super) struct Launch {
     binary: PathBuf,
+    role: Role,
     args: Vec<OsString>,
     port: u16,
 }
 
 impl Launch {
-    pub(super) fn new(binary: PathBuf, args: Vec<OsString>) -> Self {
+    pub(super) fn new(binary: PathBuf, role: Role, args: Vec<OsString>) -> Self {
         Self {
             binary,
+            role,
             args,
             port: 0,
         }
@@ -44,6 +55,12 @@ impl Launch {
                 result => return result,
             }
         }
+    }
+
+    /// Tries once: whoever chose the port has told it to others.
+    pub(super) fn on_port(&mut self, port: u16, dir: &Path) -> Result<Process, RedisServerError> {
+        self.port = port;
+        self.start(dir)
     }
 
     pub(super) fn on_same_port(&self, dir: &Path) -> Result<Process, RedisServerError> {
@@ -73,20 +90,22 @@ impl Launch {
 
     fn command(&self, dir: &Path) -> Command {
         let mut command = Command::new(&self.binary);
+        command.current_dir(dir);
+        match self.role {
+            Role::Server => self.add_server_arguments(&mut command, dir),
+            Role::Sentinel => command.arg(dir.join("sentinel.conf")).arg("--sentinel"),
+        };
         command
-            .current_dir(dir)
-            .args([
-                "--port",
-                &self.port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-            ])
+    }
+
+    fn add_server_arguments<'a>(&self, command: &'a mut Command, dir: &Path) -> &'a mut Command {
+        command
+            .args(["--port", &self.port.to_string()])
+            .args(["--bind", "127.0.0.1", "--pidfile", "redis.pid", "--dir"])
             .arg(dir)
             .args(["--save", "", "--appendonly", "no", "--protected-mode", "no"])
             .args(["--enable-debug-command", "yes"])
-            .args(&self.args);
-        command
+            .args(&self.args)
     }
 
     fn wait_until_up(&self, process: &mut Process, log: &Log) -> Result<(), RedisServerError> {

@@ -1,15 +1,16 @@
 //! A real `redis-server` process that belongs to one test.
 
-mod binary;
+pub(crate) mod binary;
 mod builder;
 mod detached;
-mod directory;
+pub(crate) mod directory;
 mod error;
-mod launch;
+pub(crate) mod launch;
 mod log;
-mod port;
+pub(crate) mod port;
 mod process;
 mod reply;
+pub(crate) mod wire;
 
 use std::path::PathBuf;
 
@@ -103,6 +104,24 @@ impl RedisServer {
         self.kill();
         self.process = Some(self.launch.on_same_port(self.directory.path())?);
         Ok(())
+    }
+
+    /// What has to be remembered of this server to find it again once it is
+    /// [detached](Self::detach). Kept before that, it is never lost.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not tell its run id: it is not running, or wants a password.
+    pub fn remember(&self) -> Result<DetachedRedisServer, RedisServerError> {
+        DetachedRedisServer::of(self.port(), self.directory.path())
+    }
+
+    /// Lets the server outlive this value and this process.
+    pub fn detach(self) {
+        if let Some(process) = self.process {
+            process.release();
+            self.directory.keep();
+        }
     }
 
     fn signal(&self, name: &str) -> Result<(), RedisServerError> {

@@ -9,12 +9,24 @@ use std::net::{Ipv4Addr, TcpListener};
 const PORTS: std::ops::Range<u16> = 11_000..22_000;
 
 /// A port that nobody holds at this moment; somebody may take it before it is used.
-pub(super) fn free() -> io::Result<u16> {
+pub(crate) fn free() -> io::Result<u16> {
+    listen().map(|(port, _)| port)
+}
+
+/// As many different ports as `count`, each as free as [`free`] finds one.
+pub(crate) fn free_ports(count: usize) -> io::Result<Vec<u16>> {
+    // All are held until the last is found: that makes them different.
+    let held: io::Result<Vec<_>> = (0..count).map(|_| listen()).collect();
+    Ok(held?.into_iter().map(|(port, _)| port).collect())
+}
+
+/// A listener on a port that was free.
+pub(crate) fn listen() -> io::Result<(u16, TcpListener)> {
     let length = PORTS.end - PORTS.start;
     let offset = (RandomState::new().hash_one(std::process::id()) % u64::from(length)) as u16;
     (0..length)
         .map(|step| PORTS.start + (offset + step) % length)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .find_map(|port| Some((port, TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?)))
         .ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::AddrInUse,
@@ -26,6 +38,14 @@ pub(super) fn free() -> io::Result<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ports_that_are_free_together_differ() {
+        let mut ports = free_ports(40).expect("free ports");
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 40);
+    }
 
     #[test]
     fn a_free_port_can_be_bound() {
