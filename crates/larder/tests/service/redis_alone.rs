@@ -189,7 +189,7 @@ async fn without_server(names: &TypedCache<String>, budget: Duration) {
     let gone = within(budget, "get", names.get("known")).await;
     assert_eq!(gone.unwrap(), None, "an unconfirmed deletion drops L1");
     let strict = GetOptions::new().on_error(OnError::Fail);
-    let failed = within(budget, "get_with", names.get_with("known", strict)).await;
+    let failed = within(budget, "get_with", names.get_with("unknown", strict)).await;
     assert!(failed.unwrap_err().is_transient());
 }
 
