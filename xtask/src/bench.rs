@@ -6,22 +6,56 @@ use crate::failure::Failure;
 
 const PACKAGE: &str = "larder-benches";
 
+/// The suite that is no criterion suite, and the feature that adds other caches to it.
+const HOT_PATH: &str = "hot-path";
+const PEERS: &str = "peers";
+
 /// `cargo xtask bench [SUITE] [-- ARGS]`
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    let (own, criterion) = split_at_dashes(args);
+    let (own, suite_args) = split_at_dashes(args);
     let workspace = Workspace::load()?;
-    let suites = choose(own, &workspace.package(PACKAGE)?.benches)?;
-    let mut command = cargo::command(&["bench", "-p", PACKAGE]);
-    for suite in suites {
-        command.args(["--bench", suite]);
+    for args in runs(own, suite_args, &workspace.package(PACKAGE)?.benches)? {
+        cargo::run(cargo::command(&["bench", "-p", PACKAGE]).args(args))?;
     }
-    command.arg("--").args(criterion);
-    cargo::run(&mut command)?;
+    if own == [HOT_PATH] {
+        return Ok(());
+    }
     println!(
         "\n{}",
         where_results_are(&workspace.target_dir.join("criterion"))
     );
     Ok(())
+}
+
+/// What each `cargo bench` is told. Arguments that follow no name of a suite are criterion's.
+fn runs(
+    own: &[String],
+    suite_args: &[String],
+    existing: &[String],
+) -> Result<Vec<Vec<String>>, Failure> {
+    let chosen = choose(own, existing)?;
+    let (hot_path, criterion): (Vec<_>, Vec<_>) = chosen.iter().partition(|name| *name == HOT_PATH);
+    let hot_path_args = if own.is_empty() { &[] } else { suite_args };
+    let with_peers = ["--features", PEERS];
+    let runs = [
+        (criterion, suite_args, &[][..]),
+        (hot_path, hot_path_args, &with_peers[..]),
+    ];
+    Ok(runs
+        .into_iter()
+        .filter(|(suites, ..)| !suites.is_empty())
+        .map(|(suites, suite_args, features)| {
+            let suites = suites.into_iter().flat_map(|name| ["--bench", name]);
+            features
+                .iter()
+                .copied()
+                .chain(suites)
+                .chain(["--"])
+                .map(str::to_owned)
+                .chain(suite_args.iter().cloned())
+                .collect()
+        })
+        .collect())
 }
 
 fn where_results_are(criterion: &Path) -> String {
@@ -71,6 +105,36 @@ mod tests {
     fn no_suite_means_all() {
         assert_eq!(outcome(&[]), "hot_path stampede");
         assert_eq!(outcome(&["stampede"]), "stampede");
+    }
+
+    #[test]
+    fn only_the_hot_path_is_built_with_peers() {
+        let check = |own: &[&str], expected: &[&str]| {
+            let strings = |words: &[&str]| -> Vec<String> {
+                words.iter().map(|word| (*word).to_owned()).collect()
+            };
+            let existing = strings(&["l1-hit", "hot-path", "backends"]);
+            let runs = runs(&strings(own), &strings(&["--quick"]), &existing);
+            let lines: Vec<String> = runs
+                .ok()
+                .into_iter()
+                .flatten()
+                .map(|r| r.join(" "))
+                .collect();
+            assert_eq!(lines, expected, "{own:?}");
+        };
+        check(&["l1-hit"], &["--bench l1-hit -- --quick"]);
+        check(
+            &["hot-path"],
+            &["--features peers --bench hot-path -- --quick"],
+        );
+        check(
+            &[],
+            &[
+                "--bench l1-hit --bench backends -- --quick",
+                "--features peers --bench hot-path --",
+            ],
+        );
     }
 
     #[test]

@@ -31,6 +31,9 @@ const TIERS: &[&[&str]] = &[
 const FOR_TESTS_ONLY: &[&str] = &["testkit", "simulator"];
 const MAY_USE_TEST_CRATES: &[&str] = &["xtask", "benches", "testkit", "simulator"];
 
+/// `benches` measures Larder against the bare client.
+const MAY_NAME_REDIS_CLIENT: &[&str] = &["redis-backend", "benches"];
+
 /// They work on any backend.
 const NEVER_NAME_REDIS: &[&str] = &["patterns", "automation"];
 
@@ -86,6 +89,7 @@ fn what_is_allowed_is_not_reported() {
     check("xtask", normal("testkit"));
     check("benches", normal("simulator"));
     check("redis-backend", external("redis"));
+    check("benches", external("redis"));
     check("cache", external("tokio"));
 }
 
@@ -129,10 +133,11 @@ fn wrong_direction(package: &Package, on: &str, is_dev: bool) -> Vec<String> {
 }
 
 fn names_redis(package: &Package, dependency: &Dependency) -> Option<String> {
-    let is_wrong = dependency.name == "redis" && package.folder != "redis-backend";
+    let is_wrong =
+        dependency.name == "redis" && !MAY_NAME_REDIS_CLIENT.contains(&package.folder.as_str());
     is_wrong.then(|| {
         format!(
-            "{} depends on `redis`: only redis-backend may",
+            "{} depends on `redis`: only redis-backend and benches may",
             package.folder
         )
     })
