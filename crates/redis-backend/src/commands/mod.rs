@@ -21,7 +21,7 @@ pub(crate) use self::keys::{delete, exists, ttl};
 pub(crate) use self::read::{get, head};
 pub(crate) use self::scan::scan;
 pub(crate) use self::several::pipeline;
-pub(crate) use self::write::{set, set_bytes};
+pub(crate) use self::write::{set, write_set};
 
 /// The most keys in one command or pipeline: other callers get their turn in between.
 const BATCH: usize = 1000;

@@ -3,48 +3,47 @@
 use std::time::Duration;
 
 use larder_cache_core::{Condition, Result, Write, millis_rounded_up};
-use redis::{Cmd, Pipeline};
+use redis::Cmd;
 
-use super::{BATCH, all_done, reply};
-use crate::lane::{Link, word, words};
+use super::{BATCH, all_done};
+use crate::error::unexpected_reply;
+use crate::lane::{Link, number, word, words};
 
 pub(crate) async fn set(link: &Link, writes: &[Write]) -> Result<Vec<bool>> {
     let mut stored = Vec::with_capacity(writes.len());
     for writes in batches(writes) {
-        let mut commands = Pipeline::with_capacity(writes.len());
-        for write in writes {
-            commands.add_command(set_command(write));
-        }
-        let replies = link.ask_all(&commands).await?;
-        let replies = replies.into_iter().map(|r| reply::stored(&r?)).collect();
-        stored.extend(all_done(replies, stored.len())?);
+        let write = |out: &mut Vec<u8>| writes.iter().for_each(|write| write_set(out, write));
+        let replies = link.several(write, writes.len()).await?;
+        let replies = replies.iter().map(|reply| {
+            let reply = link.checked(reply)?;
+            let stored = reply.stored();
+            stored.ok_or_else(|| unexpected_reply("OK or nothing"))
+        });
+        stored.extend(all_done(replies.collect(), stored.len())?);
     }
     Ok(stored)
 }
 
-/// One write, ready to be sent.
-pub(crate) fn set_bytes(write: &Write) -> Vec<u8> {
-    const BESIDES: usize = 96;
-    let mut bytes = Vec::with_capacity(write.key.as_bytes().len() + write.value.len() + BESIDES);
+/// Writes one write down, as it is sent.
+pub(crate) fn write_set(out: &mut Vec<u8>, write: &Write) {
     let condition = match write.condition {
         Condition::Always => None,
         Condition::IfAbsent => Some("NX"),
         Condition::IfPresent => Some("XX"),
     };
-    let lifetime = write.ttl.map(|ttl| lifetime_millis(ttl).to_string());
+    let lifetime = write.ttl.map(lifetime_millis);
     let options = 2 * usize::from(lifetime.is_some()) + usize::from(condition.is_some());
-    words(&mut bytes, 3 + options);
-    word(&mut bytes, b"SET");
-    word(&mut bytes, write.key.as_bytes());
-    word(&mut bytes, &write.value);
+    words(out, 3 + options);
+    word(out, b"SET");
+    word(out, write.key.as_bytes());
+    word(out, &write.value);
     if let Some(millis) = lifetime {
-        word(&mut bytes, b"PX");
-        word(&mut bytes, millis.as_bytes());
+        word(out, b"PX");
+        number(out, millis);
     }
     if let Some(condition) = condition {
-        word(&mut bytes, condition.as_bytes());
+        word(out, condition.as_bytes());
     }
-    bytes
 }
 
 pub(super) fn set_command(write: &Write) -> Cmd {

@@ -63,24 +63,31 @@ impl Link {
     /// Sends commands in one go and waits for all replies; [`read`](Link::read) tells the
     /// refusals among them.
     pub(crate) async fn send_all(&self, commands: &Pipeline) -> Result<Vec<Value>> {
-        let bytes = commands.get_packed_pipeline();
-        let frames = self.several(bytes, commands.len()).await?;
+        let write = |out: &mut Vec<u8>| {
+            let each = commands.cmd_iter();
+            each.for_each(|command| command.write_packed_command(out));
+        };
+        let frames = self.several(write, commands.len()).await?;
         frames.iter().map(Frame::value).collect()
     }
 
     /// Sends a command and waits for its reply as it came.
     pub(crate) async fn frame(&self, command: &Cmd) -> Result<Frame> {
-        let bytes = command.get_packed_command();
-        let answer = self.asker.commands(bytes, 1, None).await;
+        let write = |out: &mut Vec<u8>| command.write_packed_command(out);
+        let answer = self.asker.commands(write, 1, None).await;
         self.accept(answer).map_err(|why| self.failure(why))?
     }
 
-    /// Sends commands that are ready to be sent and waits for their replies as they came.
-    pub(crate) async fn several(&self, bytes: Vec<u8>, replies: usize) -> Result<Vec<Frame>> {
+    /// Sends the commands that are written down and waits for their replies as they came.
+    pub(crate) async fn several(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>),
+        replies: usize,
+    ) -> Result<Vec<Frame>> {
         if replies == 0 {
             return Ok(Vec::new());
         }
-        match self.asker.commands(bytes, replies, None).await {
+        match self.asker.commands(write, replies, None).await {
             Ok(Frames::One(frame)) => Ok(vec![frame]),
             Ok(Frames::Several(frames)) => Ok(frames),
             Err(why) => Err(self.failure(why)),
@@ -96,13 +103,13 @@ impl Link {
         self.accept(self.asker.get(key, Some(deadline)).await)
     }
 
-    /// Sends one command that is ready to be sent, for a reply by the deadline.
+    /// Sends the one command that is written down, for a reply by the deadline.
     pub(super) async fn command(
         &self,
-        bytes: Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
         deadline: Instant,
     ) -> Result<Result<Frame>, Unanswered> {
-        self.accept(self.asker.commands(bytes, 1, Some(deadline)).await)
+        self.accept(self.asker.commands(write, 1, Some(deadline)).await)
     }
 
     /// The reply to a single command, or the refusal that it is.
@@ -116,6 +123,15 @@ impl Link {
             Some(refusal) => Err(self.refusal(&refusal)),
             None => Ok(frame),
         })
+    }
+
+    /// A reply as it came, or the refusal that it is.
+    pub(crate) fn checked<'f>(&self, reply: &'f Frame) -> Result<&'f Frame> {
+        self.heard();
+        match reply.refusal() {
+            Some(refusal) => Err(self.refusal(&refusal)),
+            None => Ok(reply),
+        }
     }
 
     /// A reply, or the refusal that it is.

@@ -31,7 +31,7 @@ use self::supervisor::Supervisor;
 use crate::config::RedisConfig;
 use crate::error;
 
-pub(crate) use self::driver::{Frame, word, words};
+pub(crate) use self::driver::{Frame, number, word, words};
 pub(crate) use self::link::Link;
 pub(crate) use self::turn::Turn;
 

@@ -56,8 +56,10 @@ impl<'a> Turn<'a> {
 
     /// Stores one value, if its condition holds.
     pub(crate) async fn set(&self, write: &Write) -> Result<bool> {
-        let bytes = commands::set_bytes(write);
-        let answer = self.link.command(bytes, self.deadline).await;
+        let answer = self
+            .link
+            .command(|out| commands::write_set(out, write), self.deadline)
+            .await;
         let frame = self.answered(answer)?;
         frame
             .stored()

@@ -18,6 +18,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use std::{mem, slice};
 
 use bytes::BytesMut;
 use larder_cache_core::{Error, Key};
@@ -26,11 +27,11 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 
 use self::frame::{Found, Search};
-use self::queue::{Limits, Queue};
+use self::queue::{Batch, Limits, Queue};
 use self::request::{Answer, Ask, Request};
 use crate::error;
 
-pub(crate) use self::encode::{word, words};
+pub(crate) use self::encode::{number, word, words};
 pub(crate) use self::frame::Frame;
 pub(super) use self::request::{Frames, Unanswered};
 
@@ -45,6 +46,7 @@ pub(super) struct Driver<S> {
     stream: S,
     queue: Arc<Queue>,
     joins_gets: bool,
+    batch: Batch,
     sent: VecDeque<Sent>,
     out: Vec<u8>,
     written: usize,
@@ -110,6 +112,7 @@ pub(super) fn connection<S>(stream: S, joins_gets: bool) -> (Asker, Driver<S>) {
         stream,
         queue: Arc::clone(&queue),
         joins_gets,
+        batch: Batch::default(),
         sent: VecDeque::new(),
         out: Vec::new(),
         written: 0,
@@ -128,26 +131,36 @@ impl Asker {
     /// # Cancel safety
     /// A request that is dropped before it was sent is not sent.
     pub(super) async fn get(&self, key: &Key, deadline: Option<Instant>) -> Answer {
-        self.ask(Ask::Get(key.clone()), deadline).await
+        self.ask(|_| Ask::Get(key.clone()), deadline).await
     }
 
-    /// Sends commands and waits for so many replies.
+    /// Sends the commands that are written down and waits for so many replies.
     ///
     /// # Cancel safety
     /// Commands that are dropped before they were sent are not sent.
     pub(super) async fn commands(
         &self,
-        bytes: Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>),
         replies: usize,
         deadline: Option<Instant>,
     ) -> Answer {
-        self.ask(Ask::Commands { bytes, replies }, deadline).await
+        let stage = |staged: &mut Vec<u8>| {
+            let before = staged.len();
+            write(staged);
+            let bytes = staged.len() - before;
+            Ask::Commands { bytes, replies }
+        };
+        self.ask(stage, deadline).await
     }
 
-    async fn ask(&self, ask: Ask, deadline: Option<Instant>) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        self.0.push(Request::new(ask, deadline, answer));
-        answered.await.unwrap_or(Err(Unanswered::Broken(None)))
+    async fn ask(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Ask,
+        deadline: Option<Instant>,
+    ) -> Answer {
+        let (caller, answer) = oneshot::channel();
+        self.0.push(write, deadline, caller);
+        answer.await.unwrap_or(Err(Unanswered::Broken(None)))
     }
 }
 
@@ -273,46 +286,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.queue.answered(answered);
             return;
         }
-        let mut taken = self.queue.take(answered, cx);
-        let before = taken.len();
-        taken.retain(|request| !request.is_abandoned());
-        if taken.len() < before {
-            self.queue.answered(before - taken.len());
+        self.queue.take(&mut self.batch, answered, cx);
+        let is_plain = self.out.is_empty()
+            && !self
+                .batch
+                .requests
+                .iter()
+                .any(|r| r.is_get() || r.is_abandoned());
+        if is_plain {
+            mem::swap(&mut self.out, &mut self.batch.staged);
         }
-        while let Some(request) = taken.pop_front() {
-            let others = self.joinable(&request, &taken);
-            if others == 0 {
-                self.send(request);
+        let mut dropped = 0;
+        let mut staged = 0;
+        while let Some(request) = self.batch.requests.pop_front() {
+            let begin = staged;
+            staged += request.staged_bytes();
+            if request.is_abandoned() {
+                dropped += 1;
+            } else if request.is_get() {
+                self.send_gets(request);
             } else {
-                let mut gets = Vec::with_capacity(1 + others);
-                gets.push(request);
-                gets.extend(taken.drain(..others));
-                request::write_mget(&mut self.out, &gets);
-                self.sent.push_back(Sent::Joined(gets));
+                if !is_plain {
+                    self.out.extend(&self.batch.staged[begin..staged]);
+                }
+                self.sent.push_back(Sent::commands(request));
             }
         }
-    }
-
-    /// How many of the next requests go out in one command with this one.
-    fn joinable(&self, request: &Request, next: &VecDeque<Request>) -> usize {
-        if !self.joins_gets || !request.is_get() {
-            return 0;
+        self.batch.staged.clear();
+        self.batch.staged.shrink_to(KEPT_BYTES);
+        if dropped > 0 {
+            self.queue.answered(dropped);
         }
-        let others = next.iter().take(JOIN_MOST - 1);
-        let others = others.take_while(|request| request.is_get()).count();
-        if 1 + others < JOIN_FROM { 0 } else { others }
     }
 
-    fn send(&mut self, request: Request) {
-        let replies = request.write(&mut self.out);
-        self.sent.push_back(match replies {
-            1 => Sent::One(request),
-            awaited => Sent::Several {
-                request,
-                awaited,
-                frames: Vec::with_capacity(awaited),
-            },
-        });
+    /// Sends a read, together with those right behind it where that may be.
+    fn send_gets(&mut self, request: Request) {
+        let next = &self.batch.requests;
+        let others = match self.joins_gets {
+            true => next
+                .iter()
+                .take(JOIN_MOST - 1)
+                .take_while(|r| r.is_get())
+                .count(),
+            false => 0,
+        };
+        if 1 + others < JOIN_FROM {
+            request::write_gets(&mut self.out, slice::from_ref(&request));
+            self.sent.push_back(Sent::One(request));
+            return;
+        }
+        let mut gets = Vec::with_capacity(1 + others);
+        gets.push(request);
+        gets.extend(self.batch.requests.drain(..others));
+        request::write_gets(&mut self.out, &gets);
+        self.sent.push_back(Sent::Joined(gets));
     }
 
     /// Writes as much as the stream takes: `true` where there was something to write and
@@ -378,6 +405,17 @@ impl Ending {
 }
 
 impl Sent {
+    fn commands(request: Request) -> Self {
+        match request.replies() {
+            1 => Self::One(request),
+            awaited => Self::Several {
+                request,
+                awaited,
+                frames: Vec::with_capacity(awaited),
+            },
+        }
+    }
+
     fn tell_late(&mut self, now: Instant) {
         let requests = match self {
             Self::One(request) | Self::Several { request, .. } => std::slice::from_mut(request),

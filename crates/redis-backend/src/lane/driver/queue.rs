@@ -1,13 +1,15 @@
 //! Where requests wait until the driver sends them.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use larder_cache_core::Error;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::request::{Request, Unanswered};
+use super::request::{Answer, Ask, Request, Unanswered};
 
 /// The requests of all callers of a connection, in the order they came.
 ///
@@ -31,10 +33,16 @@ pub(super) struct Limits {
     pub(super) bytes: usize,
 }
 
+/// Requests that leave together, and the commands among them as they will be sent.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) requests: VecDeque<Request>,
+    pub(super) staged: Vec<u8>,
+}
+
 #[derive(Debug)]
 struct Inner {
-    waiting: VecDeque<Request>,
-    waiting_bytes: usize,
+    waiting: Batch,
     under_way: usize,
     driver: Option<Waker>,
     ended: Option<Option<Error>>,
@@ -47,8 +55,7 @@ impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                waiting: VecDeque::new(),
-                waiting_bytes: 0,
+                waiting: Batch::default(),
                 under_way: 0,
                 driver: None,
                 ended: None,
@@ -58,70 +65,83 @@ impl Queue {
     }
 
     /// Adds a request, and wakes the driver if requests are to leave now.
-    pub(super) fn push(&self, mut request: Request) {
-        let driver = {
-            let mut inner = self.lock();
-            if let Some(why) = &inner.ended {
-                let why = why.clone();
-                drop(inner);
-                request.tell(Err(Unanswered::NeverSentOn(why)));
-                return;
-            }
-            if inner.is_full(self.limits) {
-                drop(inner);
-                request.tell(Err(Unanswered::Full));
-                return;
-            }
-            inner.waiting_bytes += request.bytes();
-            inner.waiting.push_back(request);
-            if inner.may_leave() {
-                inner.driver.take()
-            } else {
-                None
-            }
+    ///
+    /// Commands of all callers are written into one buffer: to allocate them here and free
+    /// them on the driver's thread would cost more than a copy does.
+    pub(super) fn push(
+        &self,
+        write: impl FnOnce(&mut Vec<u8>) -> Ask,
+        deadline: Option<Instant>,
+        caller: oneshot::Sender<Answer>,
+    ) {
+        let mut inner = self.lock();
+        let refusal = match &inner.ended {
+            Some(why) => Some(Unanswered::NeverSentOn(why.clone())),
+            None if inner.is_full(self.limits) => Some(Unanswered::Full),
+            None => None,
         };
+        if let Some(refusal) = refusal {
+            drop(inner);
+            let _gone = caller.send(Err(refusal));
+            return;
+        }
+        let ask = write(&mut inner.waiting.staged);
+        let request = Request::new(ask, deadline, caller);
+        inner.waiting.requests.push_back(request);
+        let driver = match inner.may_leave() {
+            true => inner.driver.take(),
+            false => None,
+        };
+        drop(inner);
         if let Some(driver) = driver {
             driver.wake();
         }
     }
 
-    /// Hands over the requests that are to leave now, or remembers to wake the driver
-    /// when there are some.
-    pub(super) fn take(&self, answered: usize, driver: &Context<'_>) -> VecDeque<Request> {
+    /// Notes replies, and moves the requests that are to leave now into an empty batch;
+    /// where there are none, remembers to wake the driver.
+    pub(super) fn take(&self, batch: &mut Batch, answered: usize, driver: &Context<'_>) {
         let mut inner = self.lock();
         inner.under_way -= answered;
         if inner.may_leave() {
-            inner.waiting_bytes = 0;
-            inner.under_way += inner.waiting.len();
-            return std::mem::take(&mut inner.waiting);
+            inner.under_way += inner.waiting.requests.len();
+            mem::swap(&mut inner.waiting, batch);
+        } else {
+            inner.remember(driver);
         }
-        inner.remember(driver);
-        VecDeque::new()
     }
 
-    /// Notes replies while the driver can't send.
+    /// Notes requests that were answered, or need not be.
     pub(super) fn answered(&self, answered: usize) {
         self.lock().under_way -= answered;
     }
 
-    /// Requests taken that need not be sent, or were answered.
+    /// Whether nobody waits for anything.
     pub(super) fn is_idle(&self) -> bool {
         let inner = self.lock();
-        inner.under_way == 0 && inner.waiting.is_empty()
+        inner.under_way == 0 && inner.waiting.requests.is_empty()
     }
 
     /// Takes out the requests whose time is over.
-    pub(super) fn take_late(&self, now: Instant) -> VecDeque<Request> {
+    pub(super) fn take_late(&self, now: Instant) -> Vec<Request> {
         let mut inner = self.lock();
-        if !inner.waiting.iter().any(|request| request.is_late(now)) {
-            return VecDeque::new();
+        let requests = &inner.waiting.requests;
+        if !requests.iter().any(|request| request.is_late(now)) {
+            return Vec::new();
         }
-        let (late, waiting): (VecDeque<_>, VecDeque<_>) = inner
-            .waiting
-            .drain(..)
-            .partition(|request| request.is_late(now));
-        inner.waiting_bytes = waiting.iter().map(Request::bytes).sum();
-        inner.waiting = waiting;
+        let waiting = mem::take(&mut inner.waiting);
+        let mut late = Vec::new();
+        let mut at = 0;
+        for request in waiting.requests {
+            let end = at + request.staged_bytes();
+            if request.is_late(now) {
+                late.push(request);
+            } else {
+                inner.waiting.requests.push_back(request);
+                inner.waiting.staged.extend(&waiting.staged[at..end]);
+            }
+            at = end;
+        }
         late
     }
 
@@ -130,9 +150,9 @@ impl Queue {
         let waiting = {
             let mut inner = self.lock();
             inner.ended.get_or_insert_with(|| why.cloned());
-            std::mem::take(&mut inner.waiting)
+            mem::take(&mut inner.waiting)
         };
-        for mut request in waiting {
+        for mut request in waiting.requests {
             request.tell(Err(Unanswered::NeverSentOn(why.cloned())));
         }
     }
@@ -144,12 +164,13 @@ impl Queue {
 
 impl Inner {
     fn may_leave(&self) -> bool {
-        !self.waiting.is_empty()
-            && (self.under_way < STRAIGHT_THROUGH || self.waiting.len() >= self.under_way)
+        let waiting = self.waiting.requests.len();
+        waiting > 0 && (self.under_way < STRAIGHT_THROUGH || waiting >= self.under_way)
     }
 
     fn is_full(&self, limits: Limits) -> bool {
-        self.waiting.len() + self.under_way >= limits.requests || self.waiting_bytes >= limits.bytes
+        self.waiting.requests.len() + self.under_way >= limits.requests
+            || self.waiting.staged.len() >= limits.bytes
     }
 
     fn remember(&mut self, driver: &Context<'_>) {

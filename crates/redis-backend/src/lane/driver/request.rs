@@ -22,8 +22,8 @@ pub(super) struct Request {
 pub(super) enum Ask {
     /// A value; several of them in a row are asked for in one command.
     Get(Key),
-    /// Anything else, ready to be sent, and how many replies it has.
-    Commands { bytes: Vec<u8>, replies: usize },
+    /// Anything else: so many of the staged bytes, for so many replies.
+    Commands { bytes: usize, replies: usize },
 }
 
 /// What a caller is told.
@@ -79,14 +79,20 @@ impl Request {
         self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// What it takes of the memory for waiting requests.
-    pub(super) fn bytes(&self) -> usize {
-        const BESIDES: usize = 128;
-        BESIDES
-            + match &self.ask {
-                Ask::Get(key) => key.as_bytes().len(),
-                Ask::Commands { bytes, .. } => bytes.len(),
-            }
+    /// How many of the staged bytes are its.
+    pub(super) fn staged_bytes(&self) -> usize {
+        match &self.ask {
+            Ask::Get(_) => 0,
+            Ask::Commands { bytes, .. } => *bytes,
+        }
+    }
+
+    /// How many replies it will have.
+    pub(super) fn replies(&self) -> usize {
+        match &self.ask {
+            Ask::Get(_) => 1,
+            Ask::Commands { replies, .. } => *replies,
+        }
     }
 
     /// Tells the caller, unless he was told or has gone away.
@@ -95,28 +101,12 @@ impl Request {
             let _gone = caller.send(answer);
         }
     }
-
-    /// Writes it down as it is sent, and says how many replies it will have.
-    pub(super) fn write(&self, out: &mut Vec<u8>) -> usize {
-        match &self.ask {
-            Ask::Get(key) => {
-                words(out, 2);
-                word(out, b"GET");
-                word(out, key.as_bytes());
-                1
-            }
-            Ask::Commands { bytes, replies } => {
-                out.extend_from_slice(bytes);
-                *replies
-            }
-        }
-    }
 }
 
-/// Writes one command for several values.
-pub(super) fn write_mget(out: &mut Vec<u8>, gets: &[Request]) {
+/// Writes one command for one value or for several.
+pub(super) fn write_gets(out: &mut Vec<u8>, gets: &[Request]) {
     words(out, 1 + gets.len());
-    word(out, b"MGET");
+    word(out, if gets.len() == 1 { b"GET" } else { b"MGET" });
     for get in gets {
         if let Ask::Get(key) = &get.ask {
             word(out, key.as_bytes());

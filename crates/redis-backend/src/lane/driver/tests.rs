@@ -45,7 +45,8 @@ impl Scene {
 
     async fn command(&self, text: &str) -> Caller {
         let (asker, bytes) = (self.asker.clone(), command(text));
-        let caller = tokio::spawn(async move { asker.commands(bytes, 1, None).await });
+        let caller =
+            tokio::spawn(async move { asker.commands(|out| out.extend(bytes), 1, None).await });
         yield_now().await;
         caller
     }
