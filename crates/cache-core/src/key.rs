@@ -88,9 +88,9 @@ impl KeyPrefix {
     pub fn value(&self, namespace_prefix: &str, user_key: &str) -> Result<Key> {
         check_key(user_key)?;
         let encoded = encode(user_key);
-        Ok(Key(
-            format!("{}:{namespace_prefix}:{encoded}", self.0).into()
-        ))
+        Ok(Key([&*self.0, ":", namespace_prefix, ":", &encoded]
+            .concat()
+            .into()))
     }
 
     /// The physical key of something internal, `{prefix}~{name}`: no user key reaches it.
@@ -138,6 +138,9 @@ pub fn check_key(key: &str) -> Result<()> {
                 .with("bytes", key.len()),
         );
     }
+    if key.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(());
+    }
     if let Some((at, found)) = key.char_indices().find(|(_, c)| c.is_control()) {
         return Err(invalid(
             "a key must not hold control characters; encode binary data, for example as hex",
@@ -179,7 +182,10 @@ pub fn check_prefix(what: &'static str, prefix: &str) -> Result<()> {
 }
 
 fn encode(user_key: &str) -> Cow<'_, str> {
-    if !user_key.contains(['{', '}', '%']) {
+    if !user_key
+        .bytes()
+        .any(|byte| matches!(byte, b'{' | b'}' | b'%'))
+    {
         return Cow::Borrowed(user_key);
     }
     let mut encoded = String::with_capacity(user_key.len() + 8);

@@ -154,9 +154,18 @@ pub(crate) fn no_codec(namespace: &str) -> Error {
 fn serialize<V: Serialize>(value: &V, format: Format) -> Result<Vec<u8>> {
     match format {
         Format::Json => serde_json::to_vec(value).map_err(|e| unserializable::<V>(e)),
-        _ => rmp_serde::to_vec_named(value).map_err(|e| unserializable::<V>(e)),
+        _ => {
+            let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+            match rmp_serde::encode::write_named(&mut bytes, value) {
+                Ok(()) => Ok(bytes),
+                Err(error) => Err(unserializable::<V>(error)),
+            }
+        }
     }
 }
+
+/// What most values fit into, so that their buffer need not grow.
+const TYPICAL_BYTES: usize = 1024;
 
 fn unserializable<V>(source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(ErrorKind::Codec, "the value can't be serialized")

@@ -178,7 +178,19 @@ impl<V: Value> TypedCache<V> {
         value: impl Into<Arc<V>>,
         options: SetOptions,
     ) -> Result<()> {
-        self.set_many_with([(key, value)], options).await
+        let (shared, space, key) = (&self.shared, &self.space, key.as_ref());
+        let mut budget = shared.budget(options.budget);
+        let terms = Terms::of(&options)?;
+        let value = value.into();
+        let prepared = shared.prepare(space, key, Some(&value), &terms, &mut budget);
+        let Some(Prepared { write, slot }) = prepared.await? else {
+            return Ok(());
+        };
+        let change = Change::begin(shared, space, [key], &mut budget).await?;
+        let writes = std::slice::from_ref(&write);
+        shared.store(space, &[key], writes, &mut budget).await?;
+        change.made([slot]);
+        Ok(())
     }
 
     /// Stores many values for the namespace's time to live.

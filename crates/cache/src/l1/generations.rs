@@ -1,9 +1,10 @@
 //! Generations: what tells a late reply, or a late load, that its key was changed meanwhile.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use foldhash::quality::RandomState;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 const STRIPES: usize = 1024;
@@ -49,7 +50,7 @@ impl Generation {
 impl Generations {
     pub(crate) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
             of_keys: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
             of_spaces: (0..SPACES).map(|_| AtomicU64::new(0)).collect(),
@@ -65,6 +66,15 @@ impl Generations {
             space,
             of_key: self.of_keys[key].load(Ordering::Acquire),
             of_space: self.of_spaces[space].load(Ordering::Acquire),
+        }
+    }
+
+    /// The same keys' generation now.
+    pub(crate) fn sample_again(&self, sample: Generation) -> Generation {
+        Generation {
+            of_key: self.of_keys[sample.key].load(Ordering::Acquire),
+            of_space: self.of_spaces[sample.space].load(Ordering::Acquire),
+            ..sample
         }
     }
 

@@ -27,6 +27,7 @@ type Table = Cache<SlotKey, Slot, InBytes, DefaultHashBuilder, CollectLeaving>;
 
 /// Decoded values by namespace and key.
 pub(crate) struct Memory {
+    is_off: bool,
     table: Table,
     generations: Generations,
     clock: Arc<dyn Clock>,
@@ -72,6 +73,7 @@ impl Memory {
             })?;
         let hasher = DefaultHashBuilder::default();
         Ok(Self {
+            is_off: max_bytes == 0,
             table: Cache::with_options(options, InBytes, hasher, CollectLeaving),
             generations: Generations::new(),
             clock,
@@ -121,7 +123,7 @@ impl Memory {
 
     /// Whether there is no room for anything.
     pub(crate) fn is_off(&self) -> bool {
-        self.table.capacity() == 0
+        self.is_off
     }
 
     /// The generation of a key, to be sampled before its value is asked for.
@@ -139,7 +141,7 @@ impl Memory {
         let sample = self.sample(space, key);
         let _guard = self.generations.lock(sample);
         self.generations.bump(sample);
-        self.sample(space, key)
+        self.generations.sample_again(sample)
     }
 
     /// Announces a change of a whole namespace.

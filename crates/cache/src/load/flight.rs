@@ -8,10 +8,11 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::quality::RandomState;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,7 +31,7 @@ pub(crate) struct Flights {
     next_id: AtomicU64,
 }
 
-type Shard = HashMap<Place, Vec<Listed>>;
+type Shard = HashMap<Place, Vec<Listed>, RandomState>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Place {
@@ -89,7 +90,7 @@ pub(crate) enum Waited<V, E> {
 impl Flights {
     pub(crate) fn new() -> Self {
         Self {
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_id: AtomicU64::new(1),
         }
@@ -111,7 +112,7 @@ impl Flights {
             key: key.into(),
         };
         let types = TypeId::of::<(V, E)>();
-        let mut shard = self.shard(&place);
+        let mut shard = self.shard(space, key);
         let listed = shard.entry(place.clone()).or_default();
         if let Some(at) = listed.iter().position(|flight| flight.types == types) {
             let flight = &listed[at];
@@ -141,11 +142,13 @@ impl Flights {
 
     /// Lets nobody join the flights of a key any more: what they bring is outdated.
     pub(crate) fn detach(&self, space: u32, key: &str) {
-        let place = Place {
-            space,
-            key: key.into(),
-        };
-        self.shard(&place).remove(&place);
+        let mut shard = self.shard(space, key);
+        if !shard.is_empty() {
+            shard.remove(&Place {
+                space,
+                key: key.into(),
+            });
+        }
     }
 
     /// Lets nobody join the flights of the keys that match.
@@ -156,8 +159,8 @@ impl Flights {
         }
     }
 
-    fn shard(&self, place: &Place) -> MutexGuard<'_, Shard> {
-        let hash = self.hasher.hash_one(place);
+    fn shard(&self, space: u32, key: &str) -> MutexGuard<'_, Shard> {
+        let hash = self.hasher.hash_one((space, key));
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         self.shards[index]
             .lock()
@@ -165,7 +168,7 @@ impl Flights {
     }
 
     fn remove(&self, place: &Place, id: u64) {
-        let mut shard = self.shard(place);
+        let mut shard = self.shard(place.space, &place.key);
         if let Some(listed) = shard.get_mut(place) {
             listed.retain(|flight| flight.id != id);
             if listed.is_empty() {
@@ -187,7 +190,7 @@ impl<V: 'static, E: 'static> Lead<V, E> {
     /// Announces that the load begins. `None`: the key was changed, or a batch overtook
     /// this flight, so what it knows is outdated and its callers have to join anew.
     pub(crate) fn commit(self) -> Option<Self> {
-        let mut shard = self.flights.shard(&self.place);
+        let mut shard = self.flights.shard(self.place.space, &self.place.key);
         let listed = shard.get_mut(&self.place)?;
         let flight = listed.iter_mut().find(|flight| flight.id == self.id)?;
         flight.committed = true;
