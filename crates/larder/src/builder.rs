@@ -60,13 +60,21 @@ impl Builder {
     }
 
     /// Uses the Redis or Valkey server behind a URL:
-    /// `redis://[[user]:password@]host[:port][/database]`.
+    /// `redis://[[user]:password@]host[:port][/database]`, or the master that Sentinels name:
+    /// `redis+sentinel://[[user]:password@]host[:port][,host[:port]..]/service[/database]`.
     #[cfg(feature = "redis")]
     pub fn redis(self, url: impl Into<String>) -> Self {
         self.redis_config(RedisConfig::new(url))
     }
 
-    /// Uses a Redis or Valkey server, with all its settings.
+    /// Uses a Redis or Valkey cluster, found through any of these nodes: `host:port`, or a URL
+    /// with login and scheme, which then go for all nodes.
+    #[cfg(feature = "redis")]
+    pub fn redis_cluster<N: Into<String>>(self, nodes: impl IntoIterator<Item = N>) -> Self {
+        self.redis_config(RedisConfig::cluster(nodes))
+    }
+
+    /// Uses Redis or Valkey servers, with all their settings.
     #[cfg(feature = "redis")]
     pub fn redis_config(mut self, config: RedisConfig) -> Self {
         self.backend = Connect::Redis(Box::new(config));

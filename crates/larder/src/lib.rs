@@ -58,7 +58,7 @@ pub use larder_cache_core::{
 #[cfg(feature = "memory")]
 pub use larder_memory_backend::MemoryBackend;
 #[cfg(feature = "redis")]
-pub use larder_redis_backend::{AtStart, RedisBackend, RedisConfig};
+pub use larder_redis_backend::{AtStart, ReadFrom, RedisBackend, RedisConfig};
 
 pub use self::builder::{Builder, builder};
 pub use self::config::Config;

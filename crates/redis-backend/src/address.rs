@@ -38,35 +38,72 @@ pub(crate) enum Address {
 }
 
 impl Endpoint {
-    /// Reads the URL of a configuration, and what the configuration says besides.
-    pub(crate) fn of(config: &RedisConfig) -> Result<Self> {
-        let url = &config.url;
+    /// Reads a URL, and what the configuration says besides.
+    pub(crate) fn of(url: &str, config: &RedisConfig) -> Result<Self> {
         let scheme = Scheme::of(url)?;
         let info = connection_info(url, scheme)?;
         let address = match info.addr().clone() {
             ConnectionAddr::Tcp(host, port) if scheme == Scheme::Tls => {
-                tls_address(config, host, port)?
+                tls_address(url, config, host, port)?
             }
             ConnectionAddr::Tcp(host, port) => Address::Tcp { host, port },
             ConnectionAddr::Unix(path) => Address::Unix(path),
             _ => return Err(refuse(url, "this kind of address is not supported")),
         };
-        let login = login(info.redis_settings(), config)?;
+        let login = login(url, info.redis_settings(), config)?;
         Ok(Self { address, login })
+    }
+
+    /// Another server with the same login and the same encryption; `None` where this one is
+    /// behind a socket.
+    pub(crate) fn at(&self, host: impl Into<String>, port: u16) -> Option<Self> {
+        let host = host.into();
+        let address = match &self.address {
+            Address::Tcp { .. } => Address::Tcp { host, port },
+            #[cfg(feature = "tls")]
+            Address::Tls { tls, .. } => Address::Tls {
+                host,
+                port,
+                tls: tls.clone(),
+            },
+            Address::Unix(_) => return None,
+        };
+        let login = self.login.clone();
+        Some(Self { address, login })
+    }
+}
+
+impl Address {
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Tcp { host, .. } => host,
+            #[cfg(feature = "tls")]
+            Self::Tls { host, .. } => host,
+            Self::Unix(_) => "",
+        }
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        match self {
+            Self::Tcp { .. } | Self::Unix(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls { .. } => true,
+        }
     }
 }
 
 #[cfg(feature = "tls")]
-fn tls_address(config: &RedisConfig, host: String, port: u16) -> Result<Address> {
-    let tls = Tls::trusting(config.ca_file.as_deref())?;
+fn tls_address(_: &str, config: &RedisConfig, host: String, port: u16) -> Result<Address> {
+    let certificate = config.client_certificate.as_ref();
+    let tls = Tls::new(config.ca_file.as_deref(), certificate)?;
     Ok(Address::Tls { host, port, tls })
 }
 
 #[cfg(not(feature = "tls"))]
-fn tls_address(config: &RedisConfig, _: String, _: u16) -> Result<Address> {
+fn tls_address(url: &str, _: &RedisConfig, _: String, _: u16) -> Result<Address> {
     let message = "this program was built without TLS: enable the feature `tls` of \
                    larder-redis-backend, or use redis:// within a trusted network";
-    Err(refuse(&config.url, message))
+    Err(refuse(url, message))
 }
 
 impl fmt::Display for Address {
@@ -101,7 +138,8 @@ impl Scheme {
             "unix" | "redis+unix" | "valkey+unix" => Ok(Self::Socket),
             _ => Err(refuse(
                 url,
-                "a Redis URL begins with redis://, rediss:// (TLS) or redis+unix://",
+                "a Redis URL begins with redis://, rediss:// (TLS), redis+unix:// or \
+                 redis+sentinel://",
             )),
         }
     }
@@ -158,8 +196,12 @@ fn check_parameters(
     Ok(())
 }
 
-fn login(found: &RedisConnectionInfo, config: &RedisConfig) -> Result<RedisConnectionInfo> {
-    let (url, password) = (&config.url, config.password.as_deref());
+fn login(
+    url: &str,
+    found: &RedisConnectionInfo,
+    config: &RedisConfig,
+) -> Result<RedisConnectionInfo> {
+    let password = config.password.as_deref();
     if password == Some("") {
         let message = "the password is empty: leave it out where the server wants none";
         return Err(Error::new(ErrorKind::Config, message));
@@ -198,7 +240,7 @@ fn reason(error: &redis::RedisError) -> &'static str {
     }
 }
 
-fn refuse(url: &str, message: &'static str) -> Error {
+pub(crate) fn refuse(url: &str, message: &'static str) -> Error {
     Error::new(ErrorKind::Config, message).with("found", masked(url))
 }
 
@@ -211,7 +253,7 @@ mod tests {
         config.password = password.map(str::to_owned);
         #[cfg(feature = "tls")]
         let config = config.ca_file("tests/certificates/authority.pem");
-        Endpoint::of(&config)
+        Endpoint::of(url, &config)
     }
 
     fn check(url: &str, expected: Result<&str, &str>) {

@@ -11,25 +11,33 @@ use larder_cache_core::{
 
 use crate::commands;
 use crate::config::RedisConfig;
-use crate::info;
-use crate::topology::Topology;
+use crate::lane::Turn;
+use crate::topology::{Topology, Way};
 
-/// A Redis or Valkey server as the store of a cache.
+/// Redis or Valkey as the store of a cache: one server, the master behind Sentinels, or a
+/// cluster.
 ///
-/// All callers share one connection, which pipelines their commands. A background task
-/// keeps it: it asks for a sign of life every
+/// All callers share one connection to each server, which pipelines their commands. A
+/// background task keeps it: it asks for a sign of life every
 /// [`heartbeat`](RedisConfig::heartbeat), and connects again when the connection is lost.
+///
+/// In a cluster a batch is divided among the nodes that hold its keys, and keys that have
+/// moved are followed within the call: no caller ever sees a redirection. A node that is
+/// down fails the calls for its keys at once, and no others; meanwhile the other nodes are
+/// asked for its successor every 100 to 300 milliseconds. Behind Sentinels the master is
+/// left as soon as they name another one, or it says that it is none any more.
 ///
 /// # Concurrency
 /// Any number of calls may run at once; they don't wait for each other but for the
 /// server, which answers in the order asked. While a first or a lost connection is made,
 /// calls wait for it within their budget; once that has failed, calls fail at once until
-/// the server is back.
+/// the server is back. Operations on one key keep their order within a call; those on
+/// keys of different nodes have none.
 ///
 /// # Cost
-/// One round trip per call and per 1,000 keys of it; [`pipeline`](Backend::pipeline) is
-/// always one. A value that is read is handed on in the buffer that the client library
-/// put it into.
+/// One round trip per call and per 1,000 keys of it, to each node at the same time;
+/// [`pipeline`](Backend::pipeline) is always one where there is one server. A value that is
+/// read is handed on in the buffer that the client library put it into.
 ///
 /// # Cancel safety
 /// A call that is dropped may still be carried out by the server.
@@ -40,18 +48,18 @@ pub struct RedisBackend {
 }
 
 impl RedisBackend {
-    /// Connects to the server of a configuration.
+    /// Connects to the servers of a configuration.
     ///
-    /// Must be called within a Tokio runtime, which the backend's task lives in: when
+    /// Must be called within a Tokio runtime, which the backend's tasks live in: when
     /// that runtime ends, the backend is closed.
     ///
     /// # Cost
-    /// Three round trips. Where the server is down, up to
+    /// Three round trips to each server. Where the server is down, up to
     /// [`max_retries`](RedisConfig::max_retries) further attempts with pauses between.
     ///
     /// # Errors
-    /// Kind `Config` for settings that can't work, for a replica and for a server that is
-    /// too old; kind `Auth` where the login is refused; kind `Connection` where something
+    /// Kind `Config` for settings that can't work, for a replica, for a server that is too
+    /// old, for nodes that are no cluster and for a service that no Sentinel knows; kind `Auth` where the login is refused; kind `Connection` where something
     /// else than Redis answers. A server that is down, silent or loading its data is an
     /// error with [`AtStart::Required`](crate::AtStart::Required) alone.
     pub async fn connect(
@@ -77,72 +85,126 @@ impl Backend for RedisBackend {
     }
 
     async fn now(&self, key: &Key, call: Call) -> Result<Timestamp> {
-        self.topology.lane_of(key).now(call).await
+        match self.topology.way() {
+            Way::One(lane) => lane.now(call).await,
+            Way::Many(cluster) => cluster.now(key, call).await,
+        }
     }
 
     async fn get(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Bytes>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if let [key] = keys {
-            let turn = self.topology.lane_of(key).turn(call).await?;
-            return Ok(vec![turn.get(key).await?]);
+        if let Some(lane) = self.topology.replica()
+            && let Ok(turn) = lane.turn(half(call)).await
+            && let Ok(found) = read(&turn, keys).await
+        {
+            return Ok(found);
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::get(turn.link(), keys)).await
+        match self.topology.way() {
+            Way::One(lane) => read(&lane.turn(call).await?, keys).await,
+            Way::Many(cluster) => cluster.get(keys, call).await,
+        }
     }
 
     async fn head(&self, keys: &[Key], bytes: usize, call: Call) -> Result<Vec<Option<Head>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::head(turn.link(), keys, bytes)).await
+        if let Some(lane) = self.topology.replica()
+            && let Ok(turn) = lane.turn(half(call)).await
+            && let Ok(found) = turn.run(commands::head(turn.link(), keys, bytes)).await
+        {
+            return Ok(found);
+        }
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::head(turn.link(), keys, bytes)).await
+            }
+            Way::Many(cluster) => cluster.head(keys, bytes, call).await,
+        }
     }
 
     async fn set(&self, writes: &[Write], call: Call) -> Result<Vec<bool>> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        if let [write] = writes {
-            let turn = self.topology.lane_of(&write.key).turn(call).await?;
-            return Ok(vec![turn.set(write).await?]);
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                match writes {
+                    [write] => Ok(vec![turn.set(write).await?]),
+                    _ => turn.run(commands::set(turn.link(), writes)).await,
+                }
+            }
+            Way::Many(cluster) => cluster.set(writes, call).await,
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::set(turn.link(), writes)).await
     }
 
     async fn delete(&self, keys: &[Key], call: Call) -> Result<u64> {
         if keys.is_empty() {
             return Ok(0);
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::delete(turn.link(), keys)).await
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::delete(turn.link(), keys)).await
+            }
+            Way::Many(cluster) => cluster.delete(keys, call).await,
+        }
     }
 
     async fn exists(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::exists(turn.link(), keys)).await
+        if let Some(lane) = self.topology.replica()
+            && let Ok(turn) = lane.turn(half(call)).await
+            && let Ok(found) = turn.run(commands::exists(turn.link(), keys)).await
+        {
+            return Ok(found);
+        }
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::exists(turn.link(), keys)).await
+            }
+            Way::Many(cluster) => cluster.exists(keys, call).await,
+        }
     }
 
     async fn ttl(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Expiry>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::ttl(turn.link(), keys)).await
+        if let Some(lane) = self.topology.replica()
+            && let Ok(turn) = lane.turn(half(call)).await
+            && let Ok(found) = turn.run(commands::ttl(turn.link(), keys)).await
+        {
+            return Ok(found);
+        }
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::ttl(turn.link(), keys)).await
+            }
+            Way::Many(cluster) => cluster.ttl(keys, call).await,
+        }
     }
 
     async fn expire(&self, keys: &[Key], lifetime: Lifetime, call: Call) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::expire(turn.link(), keys, lifetime))
-            .await
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::expire(turn.link(), keys, lifetime))
+                    .await
+            }
+            Way::Many(cluster) => cluster.expire(keys, lifetime, call).await,
+        }
     }
 
     async fn scan(
@@ -153,17 +215,27 @@ impl Backend for RedisBackend {
         call: Call,
     ) -> Result<ScanPage> {
         let limit = limit.clamp(1, self.scan_page_limit);
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::scan(turn.link(), &cursor, pattern, limit))
-            .await
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::scan(turn.link(), &cursor, pattern, limit))
+                    .await
+            }
+            Way::Many(cluster) => cluster.scan(cursor, pattern, limit, call).await,
+        }
     }
 
     async fn pipeline(&self, operations: &[Operation], call: Call) -> Result<Vec<Result<Reply>>> {
         if operations.is_empty() {
             return Ok(Vec::new());
         }
-        let turn = self.topology.lane_of_all().turn(call).await?;
-        turn.run(commands::pipeline(turn.link(), operations)).await
+        match self.topology.way() {
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                turn.run(commands::pipeline(turn.link(), operations)).await
+            }
+            Way::Many(cluster) => cluster.pipeline(operations, call).await,
+        }
     }
 
     fn connections(&self) -> Connections {
@@ -182,8 +254,18 @@ impl Backend for RedisBackend {
 #[async_trait]
 impl Inspect for RedisBackend {
     async fn nodes(&self, call: Call) -> Result<Vec<Node>> {
-        let lane = self.topology.lane_of_all();
-        let turn = lane.turn(call).await?;
-        Ok(vec![info::inspect(&turn, lane.node()).await?])
+        self.topology.nodes(call).await
     }
+}
+
+async fn read(turn: &Turn<'_>, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
+    match keys {
+        [key] => Ok(vec![turn.get(key).await?]),
+        _ => turn.run(commands::get(turn.link(), keys)).await,
+    }
+}
+
+/// For a replica, so that the primary has its turn when it does not answer.
+fn half(call: Call) -> Call {
+    Call::within(call.budget / 2)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Result};
 
-use crate::address::Endpoint;
 use crate::masked::masked;
+use crate::plan::Plan;
 
 /// The settings of a [`RedisBackend`](crate::RedisBackend).
 ///
@@ -29,14 +29,30 @@ use crate::masked::masked;
 pub struct RedisConfig {
     /// Where the server is: `redis://[[user]:password@]host[:port][/database]`, with
     /// `rediss` for TLS (where the feature `tls` is on), or
-    /// `redis+unix:///path[?db=..&user=..&pass=..]` for a socket on this host.
+    /// `redis+unix:///path[?db=..&user=..&pass=..]` for a socket on this host; or who knows
+    /// where it is: `redis+sentinel://[[user]:password@]host[:port][,host[:port]..]/service`,
+    /// with `/database` behind it, and `rediss+sentinel` for TLS to all of them. Empty where
+    /// there are [`cluster_nodes`](RedisConfig::cluster_nodes).
     pub url: String,
+    /// Nodes of a cluster, of which one that answers is enough: `host:port`, or a URL with
+    /// login and scheme, which then go for all nodes. Default: none, no cluster.
+    pub cluster_nodes: Vec<String>,
     /// The password, instead of the one in the URL. Default: the URL's.
     pub password: Option<String>,
+    /// User and password at the Sentinels, where they want a login of their own: that of the
+    /// URL is for the servers. Default: none.
+    pub sentinel_login: Option<SentinelLogin>,
+    /// Which servers of a cluster or behind Sentinels are read from. Default:
+    /// [`ReadFrom::Primary`].
+    pub read_from: ReadFrom,
     /// A file with the certificates of those who may have signed the server's, in PEM.
     /// Default: those that the system trusts.
     #[cfg(feature = "tls")]
     pub ca_file: Option<PathBuf>,
+    /// The certificate that this process shows to a server that asks for one (mutual TLS).
+    /// Default: none.
+    #[cfg(feature = "tls")]
+    pub client_certificate: Option<ClientCertificate>,
     /// How long the server may take to let itself be connected to, and to answer a
     /// heartbeat. Default: 500 milliseconds.
     pub connect_timeout: Duration,
@@ -76,14 +92,67 @@ pub enum AtStart {
     MayBeDown,
 }
 
+/// Which servers are read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadFrom {
+    /// Those that take the writes.
+    #[default]
+    Primary,
+    /// Their replicas, for `get`, `exists`, `ttl` and `head`; the primary where none of its
+    /// replicas can be used.
+    ///
+    /// A replica follows its primary asynchronously: for milliseconds, or for as long as a
+    /// replica lags, a read finds what was there before a write that has been acknowledged,
+    /// also before one of the same caller. A lost connection between the two is noticed by
+    /// the replica alone, after its `repl-timeout`; where `replica-serve-stale-data` is `no`
+    /// it then refuses to answer, and the primary is read from.
+    Replica,
+}
+
+/// User and password at the Sentinels.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SentinelLogin {
+    /// The user; empty: the default one.
+    pub user: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for SentinelLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentinelLogin")
+            .field("user", &self.user)
+            .field("password", &"***")
+            .finish()
+    }
+}
+
+/// The certificate of this process.
+#[cfg(feature = "tls")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientCertificate {
+    /// The file with the certificate, and with those between it and the authority, in PEM.
+    pub certificate: PathBuf,
+    /// The file with its key, in PEM, not encrypted.
+    pub key: PathBuf,
+}
+
 impl RedisConfig {
     /// The settings for a server, all others being defaults.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            cluster_nodes: Vec::new(),
             password: None,
+            sentinel_login: None,
+            read_from: ReadFrom::default(),
             #[cfg(feature = "tls")]
             ca_file: None,
+            #[cfg(feature = "tls")]
+            client_certificate: None,
             connect_timeout: Duration::from_millis(500),
             heartbeat: Duration::from_secs(30),
             max_retries: 3,
@@ -95,10 +164,59 @@ impl RedisConfig {
         }
     }
 
+    /// The settings for a cluster, found through some of its nodes, all other settings being
+    /// defaults.
+    ///
+    /// ```
+    /// use larder_redis_backend::RedisConfig;
+    ///
+    /// let config = RedisConfig::cluster(["redis://app:s3cret@10.0.0.1:7000", "10.0.0.2:7000"]);
+    /// config.validate()?;
+    /// assert_eq!(config.masked_url(), "redis://app:***@10.0.0.1:7000,10.0.0.2:7000");
+    /// # Ok::<(), larder_cache_core::Error>(())
+    /// ```
+    pub fn cluster<N: Into<String>>(nodes: impl IntoIterator<Item = N>) -> Self {
+        Self {
+            cluster_nodes: nodes.into_iter().map(Into::into).collect(),
+            ..Self::new(String::new())
+        }
+    }
+
     /// Sets [`password`](RedisConfig::password).
     #[must_use]
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
+        self
+    }
+
+    /// Sets [`sentinel_login`](RedisConfig::sentinel_login); an empty user is the default
+    /// one.
+    #[must_use]
+    pub fn sentinel_login(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        let (user, password) = (user.into(), password.into());
+        self.sentinel_login = Some(SentinelLogin { user, password });
+        self
+    }
+
+    /// Sets [`read_from`](RedisConfig::read_from).
+    #[must_use]
+    pub fn read_from(mut self, read_from: ReadFrom) -> Self {
+        self.read_from = read_from;
+        self
+    }
+
+    /// Sets [`client_certificate`](RedisConfig::client_certificate): files with the
+    /// certificate, followed by those between it and the authority, and with its key, both
+    /// in PEM.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let (certificate, key) = (certificate.into(), key.into());
+        self.client_certificate = Some(ClientCertificate { certificate, key });
         self
     }
 
@@ -166,10 +284,14 @@ impl RedisConfig {
         self
     }
 
-    /// The URL as it may be shown: without the password.
+    /// The URL, or those of the nodes, as it may be shown: without the password.
     #[must_use]
     pub fn masked_url(&self) -> String {
-        masked(&self.url)
+        if self.cluster_nodes.is_empty() {
+            return masked(&self.url);
+        }
+        let nodes: Vec<_> = self.cluster_nodes.iter().map(|node| masked(node)).collect();
+        nodes.join(",")
     }
 
     /// Refuses settings that can't work. Asks no server.
@@ -177,11 +299,11 @@ impl RedisConfig {
     /// # Errors
     /// [`ErrorKind::Config`], saying what was found and what is allowed.
     pub fn validate(&self) -> Result<()> {
-        self.endpoint().map(drop)
+        self.plan().map(drop)
     }
 
-    /// The server and the login there, of settings that can work.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
+    /// The servers and the login there, of settings that can work.
+    pub(crate) fn plan(&self) -> Result<Plan> {
         check_duration("connect_timeout", self.connect_timeout)?;
         check_duration("heartbeat", self.heartbeat)?;
         check_duration("retry_delay", self.retry_delay)?;
@@ -194,7 +316,7 @@ impl RedisConfig {
             let message = "scan_page_limit must be at least 1 key";
             return Err(Error::new(ErrorKind::Config, message));
         }
-        Endpoint::of(self)
+        Plan::of(self)
     }
 }
 
@@ -203,9 +325,13 @@ impl fmt::Debug for RedisConfig {
         let mut shown = f.debug_struct("RedisConfig");
         shown
             .field("url", &self.masked_url())
-            .field("password", &self.password.as_ref().map(|_| "***"));
+            .field("password", &self.password.as_ref().map(|_| "***"))
+            .field("sentinel_login", &self.sentinel_login)
+            .field("read_from", &self.read_from);
         #[cfg(feature = "tls")]
-        shown.field("ca_file", &self.ca_file);
+        shown
+            .field("ca_file", &self.ca_file)
+            .field("client_certificate", &self.client_certificate);
         shown
             .field("connect_timeout", &self.connect_timeout)
             .field("heartbeat", &self.heartbeat)

@@ -177,6 +177,8 @@ const REFUSALS: &[(&str, ErrorKind, Nature, &str)] = &[
      "the cluster is moving these keys"),
     ("MOVED", ErrorKind::Config, Nature::Lasting,
      "the server is part of a cluster: configure the cluster's nodes, not one server"),
+    ("ASK", ErrorKind::Config, Nature::Lasting,
+     "the server is part of a cluster: configure the cluster's nodes, not one server"),
     ("NOAUTH", ErrorKind::Auth, Nature::Lasting,
      "the server wants a password: put it into the URL or into the password setting"),
     ("WRONGPASS", ErrorKind::Auth, Nature::Lasting, WRONG_LOGIN),
@@ -254,6 +256,7 @@ mod tests {
             ("NOPERM User bob has no permissions to run the 'get' command", Auth, false, true, "'get' command"),
             ("WRONGTYPE Operation against a key holding the wrong kind of value", WrongType, false, true, "not a plain string"),
             ("MOVED 3999 127.0.0.1:6381", Config, false, true, "part of a cluster"),
+            ("ASK 3999 127.0.0.1:6381", Config, false, true, "part of a cluster"),
             ("ERR value is not an integer or out of range", Server, false, false, "out of range"),
             ("WHATEVER", Server, false, false, "answer: WHATEVER"),
         ];

@@ -1,10 +1,10 @@
 //! Larder's backend for Redis 6.2 and later and for Valkey.
 //!
-//! [`RedisBackend`] implements [`Backend`](larder_cache_core::Backend) over one shared
-//! connection that pipelines the commands of all callers. The connection is supervised:
-//! a heartbeat notices a server that has gone silent, a lost connection is made anew for
-//! as long as it takes, and meanwhile calls fail at once. No call ever takes longer than
-//! its budget.
+//! [`RedisBackend`] implements [`Backend`](larder_cache_core::Backend) on one server, on the
+//! master behind Sentinels, and on a cluster, over one shared connection to each server that
+//! pipelines the commands of all callers. The connections are supervised: a heartbeat
+//! notices a server that has gone silent, a lost connection is made anew for as long as it
+//! takes, and meanwhile calls fail at once. No call ever takes longer than its budget.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -26,8 +26,8 @@
 //! ```
 //!
 //! # What this crate does not do
-//! It talks to one server: neither to a cluster nor to Sentinel. It retries no command,
-//! breaks no circuit and knows nothing of what the values mean, but for the expiry in
+//! It repeats no command but one that was refused in a way that proves that it had no effect,
+//! and that only in a cluster. It breaks no circuit and knows nothing of what the values mean, but for the expiry in
 //! their header, which [`expire`](larder_cache_core::Backend::expire) moves.
 
 mod address;
@@ -38,9 +38,12 @@ mod error;
 mod info;
 mod lane;
 mod masked;
+mod plan;
 #[cfg(feature = "tls")]
 mod tls;
 mod topology;
 
 pub use self::backend::RedisBackend;
-pub use self::config::{AtStart, RedisConfig};
+#[cfg(feature = "tls")]
+pub use self::config::ClientCertificate;
+pub use self::config::{AtStart, ReadFrom, RedisConfig, SentinelLogin};

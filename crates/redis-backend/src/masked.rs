@@ -16,7 +16,29 @@ pub(crate) fn masked(url: &str) -> String {
         (false, Some((user, _))) => format!("{user}:***@"),
         (false, None) => "***@".to_owned(),
     };
-    format!("{scheme}{login}{}", masked_place(rest))
+    let place = if scheme.contains("sentinel") {
+        masked_places(rest)
+    } else {
+        masked_place(rest)
+    };
+    format!("{scheme}{login}{place}")
+}
+
+/// Several hosts with commas between. What follows one that had to be masked may be the
+/// rest of it.
+fn masked_places(rest: &str) -> String {
+    let mut shown = String::new();
+    for (index, place) in rest.split(',').enumerate() {
+        let masked = masked_place(place);
+        if index > 0 {
+            shown.push(',');
+        }
+        shown.push_str(&masked);
+        if masked != place {
+            break;
+        }
+    }
+    shown
 }
 
 /// Host, port and path, without a query. A port that is no number may be a password whose
@@ -58,6 +80,12 @@ mod tests {
             ("redis://:12345", "redis://:***"),
             ("unix:///s?pass=s3cret&db=1", "unix:///s?***"),
             ("redis://h#s3cret", "redis://h#***"),
+            (
+                "redis+sentinel://u:s3cret@a:1,b:2/main/0",
+                "redis+sentinel://u:***@a:1,b:2/main/0",
+            ),
+            ("redis+sentinel://:s3,cret", "redis+sentinel://:***"),
+            ("redis+sentinel://a,b:s3,cret", "redis+sentinel://a,b:***"),
         ] {
             assert_eq!(masked(url), expected);
         }

@@ -8,21 +8,32 @@ use larder_cache_core::{Error, ErrorKind, Result};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::{self, ClientConfig, ConfigBuilder, RootCertStore};
+
+use crate::config::ClientCertificate;
 
 /// Makes TLS streams to servers whose certificate somebody trusted has signed.
 #[derive(Clone)]
 pub(crate) struct Tls(TlsConnector);
 
 impl Tls {
-    /// Trusts the certificates in a file, or those that the system trusts.
-    pub(crate) fn trusting(ca_file: Option<&Path>) -> Result<Self> {
+    /// Trusts the certificates in a file, or those that the system trusts; shows a
+    /// certificate of its own where there is one.
+    pub(crate) fn new(
+        ca_file: Option<&Path>,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Self> {
         let mut trusted = RootCertStore::empty();
         let (usable, _) = trusted.add_parsable_certificates(match ca_file {
-            Some(path) => read(path)?,
+            Some(path) => read(path).map_err(|reason| {
+                broken("the file of trusted certificates can't be read: it must be PEM")
+                    .with("ca_file", path.display())
+                    .with("reason", reason)
+            })?,
             None => rustls_native_certs::load_native_certs().certs,
         });
         if usable == 0 {
@@ -31,8 +42,11 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|reason| broken("TLS can't be used here").with("reason", reason))?
-            .with_root_certificates(trusted)
-            .with_no_client_auth();
+            .with_root_certificates(trusted);
+        let config = match certificate {
+            Some(own) => with_certificate(config, own)?,
+            None => config.with_no_client_auth(),
+        };
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
@@ -61,14 +75,35 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|reason| {
-            broken("the file of trusted certificates can't be read: it must be PEM")
-                .with("ca_file", path.display())
-                .with("reason", reason)
-        })
+fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    CertificateDer::pem_file_iter(path).and_then(Iterator::collect)
+}
+
+fn with_certificate(
+    config: ConfigBuilder<ClientConfig, WantsClientCert>,
+    own: &ClientCertificate,
+) -> Result<ClientConfig> {
+    let (shown, kept) = (&own.certificate, &own.key);
+    let chain = read(shown).map_err(|reason| {
+        broken("the client certificate can't be read: it must be PEM")
+            .with("certificate", shown.display())
+            .with("reason", reason)
+    })?;
+    if chain.is_empty() {
+        let message = "there is no certificate in the file of the client certificate";
+        return Err(broken(message).with("certificate", shown.display()));
+    }
+    // The reason may not be told: it could quote the key.
+    let key = PrivateKeyDer::from_pem_file(kept).map_err(|_| {
+        broken("the key of the client certificate can't be read: it must be an unencrypted PEM")
+            .with("key", kept.display())
+    })?;
+    config.with_client_auth_cert(chain, key).map_err(|reason| {
+        broken("the client certificate and its key can't be used: do they belong together?")
+            .with("certificate", shown.display())
+            .with("key", kept.display())
+            .with("reason", reason)
+    })
 }
 
 fn no_certificates(ca_file: Option<&Path>) -> Error {

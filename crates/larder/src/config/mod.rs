@@ -6,8 +6,8 @@
 //!
 //! | variable | unit | default |
 //! |---|---|---|
-//! | `REDIS_URL` | `redis://[[user]:password@]host[:port][/database]` | none: embedded backend |
-//! | `REDIS_CLUSTER_NODES` | `host:port,host:port` | none |
+//! | `REDIS_URL` | `redis://[[user]:password@]host[:port][/database]`, or `redis+sentinel://..` | none: embedded backend |
+//! | `REDIS_CLUSTER_NODES` | `host:port,host:port`, or URLs | none |
 //! | `REDIS_PASSWORD` | text | none |
 //! | `REDIS_KEY_PREFIX` | letters, digits, `_`, `-`, `.` | `app` |
 //! | `REDIS_MAX_RETRIES` | attempts, 0 to 1000 | 3 |
@@ -24,7 +24,8 @@
 //! | `CACHE_ALERT_THRESHOLDS` | JSON: see [`AlertThresholds`] | the seed's |
 //!
 //! Where both are set, `REDIS_CLUSTER_NODES` goes before `REDIS_URL`. `REDIS_PASSWORD` goes
-//! before the password in the URL.
+//! before the password in the URL. Behind Sentinels the URL is
+//! `redis+sentinel://[[user]:password@]host[:port][,host[:port]..]/service[/database]`.
 //!
 //! ```
 //! use larder::Config;
@@ -60,8 +61,8 @@ use crate::builder::{Builder, builder};
 pub struct Config {
     /// `REDIS_URL`: the server; none: the embedded backend.
     pub redis_url: Option<Secret>,
-    /// `REDIS_CLUSTER_NODES`: the nodes of a cluster.
-    pub redis_cluster_nodes: Vec<String>,
+    /// `REDIS_CLUSTER_NODES`: nodes of a cluster; goes before `REDIS_URL`.
+    pub redis_cluster_nodes: Vec<Secret>,
     /// `REDIS_PASSWORD`: goes before the URL's.
     pub redis_password: Option<Secret>,
     /// `REDIS_KEY_PREFIX`: what all keys begin with.
@@ -181,14 +182,6 @@ impl Config {
             )
             .with("setting", settings.origin("CACHE_COMPRESSION_ENABLED")));
         }
-        if !self.redis_cluster_nodes.is_empty() {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "this version speaks to single Redis servers only, not to clusters; set \
-                 REDIS_URL instead",
-            )
-            .with("setting", settings.origin("REDIS_CLUSTER_NODES")));
-        }
         self.check_redis_url(settings)
     }
 
@@ -199,12 +192,21 @@ impl Config {
         };
         config
             .validate()
-            .map_err(|error| error.with("setting", settings.origin("REDIS_URL")))
+            .map_err(|error| error.with("setting", settings.origin(self.server_setting())))
+    }
+
+    /// The setting that names the server.
+    fn server_setting(&self) -> &'static str {
+        if self.redis_cluster_nodes.is_empty() {
+            "REDIS_URL"
+        } else {
+            "REDIS_CLUSTER_NODES"
+        }
     }
 
     #[cfg(not(feature = "redis"))]
     fn check_redis_url(&self, settings: &Settings) -> Result<()> {
-        if self.redis_url.is_none() {
+        if self.redis_url.is_none() && self.redis_cluster_nodes.is_empty() {
             return Ok(());
         }
         Err(Error::new(
@@ -212,15 +214,21 @@ impl Config {
             "a Redis server is named, but this build has no Redis backend; build with the \
              feature `redis`",
         )
-        .with("setting", settings.origin("REDIS_URL")))
+        .with("setting", settings.origin(self.server_setting())))
     }
 
-    /// The settings of the Redis server, where one is named. Their `masked_url` may be shown.
+    /// The settings of the Redis servers, where some are named. Their `masked_url` may be shown.
     #[cfg(feature = "redis")]
     #[must_use]
     pub fn redis_config(&self) -> Option<larder_redis_backend::RedisConfig> {
-        let url = self.redis_url.as_ref()?;
-        let config = larder_redis_backend::RedisConfig::new(url.reveal())
+        use larder_redis_backend::RedisConfig;
+
+        let config = if self.redis_cluster_nodes.is_empty() {
+            RedisConfig::new(self.redis_url.as_ref()?.reveal())
+        } else {
+            RedisConfig::cluster(self.redis_cluster_nodes.iter().map(Secret::reveal))
+        };
+        let config = config
             .max_retries(self.redis_max_retries)
             .retry_delay(self.redis_retry_delay)
             .heartbeat(self.health_check_interval);

@@ -219,18 +219,24 @@ impl Settings {
             .map(Duration::from_millis)
     }
 
-    pub(super) fn nodes(&self, name: &'static str) -> Result<Vec<String>> {
+    /// Nodes, some of which may be URLs with a password.
+    pub(super) fn nodes(&self, name: &'static str) -> Result<Vec<Secret>> {
         let found = self.found(name).unwrap_or_default();
-        let nodes = found
+        let nodes: Vec<&str> = found
             .split(',')
             .map(str::trim)
-            .filter(|node| !node.is_empty());
-        let nodes: Vec<_> = nodes.map(str::to_owned).collect();
-        if nodes.iter().all(|node| is_host_and_port(node)) {
-            return Ok(nodes);
+            .filter(|node| !node.is_empty())
+            .collect();
+        if !found.is_empty() && nodes.is_empty() {
+            return Err(self.refuse(name, NODES));
         }
-        let allowed = "nodes as host:port, separated by commas, and no passwords";
-        Err(self.refuse_found(name, allowed, &masked_nodes(found)))
+        if nodes
+            .iter()
+            .all(|node| is_host_and_port(node) || node.contains("://"))
+        {
+            return Ok(nodes.into_iter().map(Secret::new).collect());
+        }
+        Err(self.refuse_found(name, NODES, &masked_nodes(found)))
     }
 
     pub(super) fn alert_thresholds(&self, name: &'static str) -> Result<AlertThresholds> {
@@ -255,6 +261,9 @@ impl Settings {
         Error::new(ErrorKind::Config, message).with("found", format!("{found:?}"))
     }
 }
+
+const NODES: &str =
+    "nodes as host:port or redis://[[user]:password@]host:port, separated by commas";
 
 fn is_host_and_port(node: &str) -> bool {
     let in_host = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');

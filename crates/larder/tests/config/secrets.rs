@@ -16,6 +16,8 @@ fn configurations_hide_passwords() {
         ("REDIS_URL", "redis://:s3cret@localhost"),
         ("REDIS_URL", "redis://user:s3cret@localhost:7000/1"),
         ("REDIS_URL", "redis+unix:///run/redis.sock?pass=s3cret"),
+        ("REDIS_URL", "redis+sentinel://:s3cret@a,b:1/main"),
+        ("REDIS_CLUSTER_NODES", "a:1,redis://:s3cret@b:2"),
         ("REDIS_PASSWORD", "s3cret"),
     ] {
         let url = ("REDIS_URL", "redis://localhost");
@@ -25,7 +27,10 @@ fn configurations_hide_passwords() {
         assert!(shown.contains("***"), "{shown}");
         check(&format!("{:?} {:#?}", config.builder(), config.builder()));
         let revealed = [&config.redis_url, &config.redis_password];
-        let revealed = revealed.into_iter().flatten().map(Secret::reveal);
+        let revealed = revealed.into_iter().flatten();
+        let revealed = revealed
+            .chain(&config.redis_cluster_nodes)
+            .map(Secret::reveal);
         assert!(revealed.into_iter().any(|text| text.contains(PASSWORD)));
     }
 }
@@ -49,8 +54,8 @@ fn errors_hide_passwords() {
         ("REDIS_URL", "http://user:s3cret@localhost"),
         ("REDIS_URL", "user:s3cret@localhost"),
         ("REDIS_URL", "redis://:s3cret"),
-        ("REDIS_CLUSTER_NODES", "redis://:s3cret@a:1"),
-        ("REDIS_CLUSTER_NODES", "redis://:s3cret@a"),
+        ("REDIS_CLUSTER_NODES", "redis://:s3cret@a:0"),
+        ("REDIS_CLUSTER_NODES", "redis://:s3cret@a/1"),
         ("REDIS_CLUSTER_NODES", ":s3cret@a:1,b:2"),
         ("REDIS_CLUSTER_NODES", "a:1,user:s3cret@b:2,c"),
         ("REDIS_CLUSTER_NODES", "a:1,user:s3,cret@b:2,c:3"),

@@ -46,7 +46,7 @@ fn nothing_set_is_all_defaults() {
     let config = Config::from_vars(none).unwrap();
     let has_codec = cfg!(feature = "compression");
     assert_eq!(config.redis_url, None);
-    assert_eq!(config.redis_cluster_nodes, [""; 0]);
+    assert!(config.redis_cluster_nodes.is_empty());
     assert_eq!(config.redis_password, None);
     assert_eq!(config.redis_key_prefix, "app");
     assert_eq!(
@@ -230,17 +230,47 @@ fn cluster_nodes() {
         "a:70000",
         ":6379",
         "a:1;b:2",
-        "redis://a:1",
+        ",",
     ];
-    refuse(name, &bad, "host:port, separated by commas");
+    refuse(name, &bad, "separated by commas");
+    for (nodes, says) in [
+        ("redis://a:1/3", "database 0"),
+        ("a:1,redis://a:1", "named twice"),
+        ("http://a:1", "redis://"),
+        ("redis+unix:///run/redis.sock", "socket"),
+        ("redis://:x@a:1,redis://:y@b:1", "one login"),
+    ] {
+        let error = Config::from_vars([(name, nodes)]).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains(name), "{error}");
+    }
     for nodes in ["a:6379", "a:6379, b:6380", "[::1]:6379"] {
-        let error = Config::from_vars([(name, nodes)]).unwrap_err();
-        assert_eq!(error.kind(), larder::ErrorKind::Unsupported);
-        assert!(error.to_string().contains(name), "{error}");
-        assert!(error.to_string().contains("REDIS_URL"), "{error}");
+        let url = ("REDIS_URL", "redis://other");
+        let config = Config::from_vars([(name, nodes), url]).unwrap();
+        let found = config.redis_config().unwrap();
+        let expected: Vec<_> = nodes.split(',').map(str::trim).collect();
+        assert_eq!(found.cluster_nodes, expected, "goes before REDIS_URL");
     }
     let list = Config::from_toml("redis_cluster_nodes = [\"a:1\", \"b\"]").unwrap_err();
     assert!(list.to_string().contains("a:1,b"), "{list}");
+    let list = "redis_cluster_nodes = [\"a:1\", \"redis://u:s3cret@b:2\"]";
+    let config = Config::from_toml(list).unwrap();
+    assert_eq!(config.redis_cluster_nodes.len(), 2);
+}
+
+#[test]
+fn sentinels() {
+    let url = |url| Config::from_vars([("REDIS_URL", url)]);
+    let config = url("redis+sentinel://:s3cret@a:26379,b/main/1").unwrap();
+    let shown = config.redis_config().unwrap().masked_url();
+    assert_eq!(
+        shown,
+        "redis+sentinel://***@a:26379,b/main/1".replace("***", ":***")
+    );
+    let error = url("redis+sentinel://a:26379").unwrap_err().to_string();
+    assert!(
+        error.contains("service") && error.contains("REDIS_URL"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) async fn expire(link: &Link, keys: &[Key], lifetime: Lifetime) -> Res
 
 /// How the script is named to the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Naming {
+pub(crate) enum Naming {
     /// By its digest: the server must know it already.
     Digest,
     /// By its text, from which the server learns it.
@@ -49,7 +49,7 @@ pub(super) fn expire_command(naming: Naming, key: &Key, lifetime: Lifetime) -> C
     command
 }
 
-pub(super) fn moved_or_not(reply: &Value) -> Result<bool> {
+pub(crate) fn moved_or_not(reply: &Value) -> Result<bool> {
     Ok(reply::count(reply)? > 0)
 }
 

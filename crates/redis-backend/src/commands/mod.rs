@@ -1,14 +1,15 @@
 //! The commands of a cache, each on a given connection.
 //!
 //! Nothing here knows where the connection came from: all keys of a call are on its
-//! server.
+//! server. Where they are not, a call is taken apart into [steps](Step).
 
 mod expire;
 mod keys;
 mod read;
-mod reply;
+pub(crate) mod reply;
 mod scan;
 mod several;
+mod step;
 mod write;
 
 use larder_cache_core::{Key, Result};
@@ -16,15 +17,16 @@ use redis::Cmd;
 
 use crate::error::in_part;
 
-pub(crate) use self::expire::expire;
+pub(crate) use self::expire::{Naming, expire, moved_or_not};
 pub(crate) use self::keys::{delete, exists, ttl};
-pub(crate) use self::read::{get, head};
-pub(crate) use self::scan::scan;
-pub(crate) use self::several::pipeline;
+pub(crate) use self::read::{get, head, head_of};
+pub(crate) use self::scan::{Place, foreign, page, scan};
+pub(crate) use self::several::{answer, pipeline, step_of};
+pub(crate) use self::step::{Step, only};
 pub(crate) use self::write::{set, write_set};
 
 /// The most keys in one command or pipeline: other callers get their turn in between.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 fn command(name: &str, key: &Key) -> Cmd {
     let mut command = Cmd::with_capacity(2, name.len() + key.as_bytes().len());
@@ -43,9 +45,18 @@ fn command_for_all(name: &str, keys: &[Key]) -> Cmd {
 }
 
 /// All results, or the first error. Where some of several writes were done before or
-/// beside the one that failed, that error is not safe to replay.
-fn all_done<T>(results: Vec<Result<T>>, done_before: usize) -> Result<Vec<T>> {
-    let done = done_before + results.iter().filter(|result| result.is_ok()).count();
+/// beside the one that failed, or may have been, that error is not safe to replay.
+pub(crate) fn all_done<T>(results: Vec<Result<T>>, done_before: usize) -> Result<Vec<T>> {
+    let may_be_done = |result: &Result<T>| match result {
+        Ok(_) => true,
+        Err(error) => !error.is_replay_safe(),
+    };
+    let done = done_before > 0 || results.iter().any(may_be_done);
     let all: Result<Vec<T>> = results.into_iter().collect();
-    all.map_err(|error| if done == 0 { error } else { in_part(&error) })
+    all.map_err(
+        |error| match done && error.is_replay_safe() || done_before > 0 {
+            true => in_part(&error),
+            false => error,
+        },
+    )
 }

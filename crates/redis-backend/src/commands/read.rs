@@ -36,11 +36,11 @@ pub(crate) async fn head(link: &Link, keys: &[Key], bytes: usize) -> Result<Vec<
     Ok(heads)
 }
 
-const QUESTIONS: usize = 5;
+pub(super) const QUESTIONS: usize = 5;
 
 /// In a transaction per key, so that the length and the time to live are those of the
 /// value whose beginning is read.
-fn ask_for_head(questions: &mut Pipeline, key: &Key, bytes: usize) {
+pub(super) fn ask_for_head(questions: &mut Pipeline, key: &Key, bytes: usize) {
     let last = i64::try_from(bytes.max(1) - 1).unwrap_or(i64::MAX);
     questions.cmd("MULTI");
     questions
@@ -56,7 +56,11 @@ fn one_head(
     replies: impl Iterator<Item = Result<Value>>,
     wanted_bytes: usize,
 ) -> Result<Option<Head>> {
-    let replies: Vec<Value> = replies.collect::<Result<_>>()?;
+    head_of(replies.collect::<Result<_>>()?, wanted_bytes)
+}
+
+/// The head in the replies to the questions for one.
+pub(crate) fn head_of(replies: Vec<Value>, wanted_bytes: usize) -> Result<Option<Head>> {
     let executed = replies.into_iter().next_back();
     let executed = reply::parts(executed.unwrap_or(Value::Nil))?;
     let Ok([beginning, length, expiry]) = <[Value; 3]>::try_from(executed) else {

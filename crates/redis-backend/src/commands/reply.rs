@@ -17,7 +17,7 @@ pub(super) fn string(reply: &Frame) -> Result<Option<Bytes>> {
 }
 
 /// The reply to `GET` and the like. Costs no copy.
-pub(super) fn value(reply: Value) -> Result<Option<Bytes>> {
+pub(crate) fn value(reply: Value) -> Result<Option<Bytes>> {
     match reply {
         Value::BulkString(bytes) => Ok(Some(bytes.into())),
         Value::Nil => Ok(None),
@@ -26,7 +26,7 @@ pub(super) fn value(reply: Value) -> Result<Option<Bytes>> {
 }
 
 /// The reply to `SET`.
-pub(super) fn stored(reply: &Value) -> Result<bool> {
+pub(crate) fn stored(reply: &Value) -> Result<bool> {
     match reply {
         Value::Okay => Ok(true),
         Value::Nil => Ok(false),
@@ -35,14 +35,14 @@ pub(super) fn stored(reply: &Value) -> Result<bool> {
 }
 
 /// A reply that counts.
-pub(super) fn count(reply: &Value) -> Result<u64> {
+pub(crate) fn count(reply: &Value) -> Result<u64> {
     integer(reply)?
         .try_into()
         .map_err(|_| unexpected_reply("a count"))
 }
 
 /// The reply to `PTTL`.
-pub(super) fn expiry(reply: &Value) -> Result<Option<Expiry>> {
+pub(crate) fn expiry(reply: &Value) -> Result<Option<Expiry>> {
     match integer(reply)? {
         -2 => Ok(None),
         -1 => Ok(Some(Expiry::Never)),
@@ -54,7 +54,7 @@ pub(super) fn expiry(reply: &Value) -> Result<Option<Expiry>> {
 }
 
 /// A reply of several parts.
-pub(super) fn parts(reply: Value) -> Result<Vec<Value>> {
+pub(crate) fn parts(reply: Value) -> Result<Vec<Value>> {
     match reply {
         Value::Array(parts) => Ok(parts),
         _ => Err(unexpected_reply("an array")),

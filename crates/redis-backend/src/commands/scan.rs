@@ -1,6 +1,5 @@
 //! Reading the names of keys, page by page.
 
-use bytes::Bytes;
 use larder_cache_core::{Cursor, Error, ErrorKind, Glob, Result, ScanPage};
 use redis::Value;
 
@@ -14,9 +13,27 @@ pub(crate) async fn scan(
     pattern: &Glob,
     limit: usize,
 ) -> Result<ScanPage> {
+    let place = Place::read(cursor.place())?;
+    let page = page(link, place, pattern, limit).await?;
+    Ok(ScanPage {
+        keys: page.keys,
+        next: page.next.map(|place| Cursor::new(place.write().into())),
+    })
+}
+
+/// What one server has in one page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) keys: Vec<String>,
+    /// `None` after its last page.
+    pub(crate) next: Option<Place>,
+}
+
+/// Reads one page of a server's keys.
+pub(crate) async fn page(link: &Link, place: Place, pattern: &Glob, limit: usize) -> Result<Page> {
     let mut command = redis::cmd("SCAN");
     command
-        .arg(Place::read(cursor)?.position_on(link))
+        .arg(place.position_on(link))
         .arg("MATCH")
         .arg(pattern.as_str())
         .arg("COUNT")
@@ -31,29 +48,25 @@ pub(crate) async fn scan(
         incarnation: link.incarnation(),
         position,
     };
-    Ok(ScanPage {
+    Ok(Page {
         keys: reply::parts(keys)?.into_iter().filter_map(utf8).collect(),
-        next: (position != 0).then(|| place.write()),
+        next: (position != 0).then_some(place),
     })
 }
 
 /// Where a scan stands. A position means something to the server process that gave it
 /// alone, so it goes with the connection: on another one the scan begins anew, and misses
 /// no key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
     incarnation: u64,
     position: u64,
 }
 
 impl Place {
-    fn read(cursor: &Cursor) -> Result<Self> {
-        let place = cursor.place();
+    pub(crate) fn read(place: &[u8]) -> Result<Self> {
         if place.is_empty() {
-            return Ok(Self {
-                incarnation: 0,
-                position: 0,
-            });
+            return Ok(Self::default());
         }
         let numbers = std::str::from_utf8(place)
             .ok()
@@ -64,26 +77,27 @@ impl Place {
                 position: position.parse().ok()?,
             })
         });
-        parsed.ok_or_else(|| {
-            let message = "this is no cursor of the Redis backend: begin with Cursor::start()";
-            Error::new(ErrorKind::Config, message)
-        })
+        parsed.ok_or_else(foreign)
     }
 
-    fn write(self) -> Cursor {
-        Cursor::new(Bytes::from(format!(
-            "{}:{}",
-            self.incarnation, self.position
-        )))
+    pub(crate) fn write(self) -> String {
+        format!("{}:{}", self.incarnation, self.position)
+    }
+
+    /// Whether this is where a scan begins, or a place on this very connection.
+    pub(crate) fn is_on(self, link: &Link) -> bool {
+        self == Self::default() || self.incarnation == link.incarnation()
     }
 
     fn position_on(self, link: &Link) -> u64 {
-        if self.incarnation == link.incarnation() {
-            self.position
-        } else {
-            0
-        }
+        if self.is_on(link) { self.position } else { 0 }
     }
+}
+
+/// A cursor that somebody else wrote.
+pub(crate) fn foreign() -> Error {
+    let message = "this is no cursor of the Redis backend: begin with Cursor::start()";
+    Error::new(ErrorKind::Config, message)
 }
 
 /// Keys of other programs need not be text.
@@ -104,12 +118,12 @@ mod tests {
             incarnation: 3,
             position: u64::MAX,
         };
-        assert_eq!(Place::read(&place.write()).unwrap(), place);
-        assert_eq!(Place::read(&Cursor::start()).unwrap().position, 0);
-        for foreign in ["7", "a:b", "1:-2", "1:2:3", ":"] {
-            let error = Place::read(&Cursor::new(foreign.into())).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config, "{foreign}");
+        assert_eq!(Place::read(place.write().as_bytes()).unwrap(), place);
+        assert_eq!(Place::read(b"").unwrap(), Place::default());
+        for wrong in ["7", "a:b", "1:-2", "1:2:3", ":"] {
+            let error = Place::read(wrong.as_bytes()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{wrong}");
         }
-        assert!(Place::read(&Cursor::new(Bytes::from_static(b"\xff"))).is_err());
+        assert!(Place::read(b"\xff").is_err());
     }
 }

@@ -5,7 +5,7 @@ use redis::{Pipeline, Value};
 
 use super::expire::{Naming, expire_command, moved_or_not};
 use super::write::set_command;
-use super::{command, reply};
+use super::{Step, command, reply};
 use crate::error::unexpected_reply;
 use crate::lane::Link;
 
@@ -30,11 +30,25 @@ pub(crate) async fn pipeline(link: &Link, operations: &[Operation]) -> Result<Ve
     Ok(operations
         .iter()
         .zip(replies)
-        .map(|(operation, reply)| read(operation, reply?))
+        .map(|(operation, reply)| answer(operation, reply?))
         .collect())
 }
 
-fn read(operation: &Operation, reply: Value) -> Result<Reply> {
+/// An operation as a step by itself.
+pub(crate) fn step_of(operation: &Operation) -> Result<Step<'_>> {
+    Ok(match operation {
+        Operation::Get(key) => Step::Get(key),
+        Operation::Set(write) => Step::Set(write),
+        Operation::Delete(key) => Step::Delete(key),
+        // By its text: a script that the server doesn't know can't be sent again without
+        // losing its place in the order.
+        Operation::Expire(key, lifetime) => Step::Expire(key, *lifetime, Naming::Text),
+        _ => return Err(unknown_operation()),
+    })
+}
+
+/// The reply to an operation.
+pub(crate) fn answer(operation: &Operation, reply: Value) -> Result<Reply> {
     match operation {
         Operation::Get(_) => reply::value(reply).map(Reply::Value),
         Operation::Set(_) => reply::stored(&reply).map(Reply::Done),

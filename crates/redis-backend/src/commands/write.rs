@@ -71,7 +71,7 @@ pub(super) fn set_command(write: &Write) -> Cmd {
 
 /// A lifetime that Redis and its scripts can count with: at least a millisecond, at most
 /// 285,000 years.
-pub(super) fn lifetime_millis(lifetime: Duration) -> u64 {
+pub(crate) fn lifetime_millis(lifetime: Duration) -> u64 {
     millis_rounded_up(lifetime).clamp(1, 1 << 53)
 }
 

@@ -25,9 +25,9 @@ pub(super) struct Circuit {
 
 /// When a circuit opens, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CircuitPolicy {
-    pub(super) failures: u32,
-    pub(super) open_for: Duration,
+pub(crate) struct CircuitPolicy {
+    pub(crate) failures: u32,
+    pub(crate) open_for: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]

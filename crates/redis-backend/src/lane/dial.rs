@@ -15,6 +15,7 @@ use super::driver::{self, Ending};
 use super::handshake;
 use super::link::Link;
 use super::server_time::Sample;
+use super::target::{Role, Target};
 use crate::address::{Address, Endpoint};
 
 /// A connection with the task that reads and writes it.
@@ -42,15 +43,38 @@ pub(super) enum Refusal {
 /// How to make connections.
 #[derive(Debug)]
 pub(super) struct Dialer {
-    pub(super) endpoint: Endpoint,
-    pub(super) node: Arc<str>,
+    pub(super) target: Target,
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Dialer {
-    /// Makes a connection, within the timeout.
+    /// Makes a connection to where the target is now, within the timeout.
     pub(super) async fn dial(&self, incarnation: u64) -> Result<Live, Refusal> {
+        let endpoint = self.target.endpoint().await.map_err(Refusal::of)?;
+        let attempt = Attempt {
+            node: endpoint.address.to_string().into(),
+            endpoint,
+            role: self.target.role,
+            timeout: self.timeout,
+            clock: Arc::clone(&self.clock),
+        };
+        attempt.dial(incarnation).await
+    }
+}
+
+/// One attempt to connect to a server.
+#[derive(Debug)]
+struct Attempt {
+    endpoint: Endpoint,
+    node: Arc<str>,
+    role: Role,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Attempt {
+    async fn dial(&self, incarnation: u64) -> Result<Live, Refusal> {
         let deadline = Instant::now() + self.timeout;
         match &self.endpoint.address {
             Address::Tcp { host, port } => {
@@ -105,10 +129,10 @@ impl Dialer {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (asker, driver) = driver::connection(stream, true);
+        let (asker, driver) = driver::connection(stream);
         let driver = Driver(tokio::spawn(driver));
         let link = Arc::new(Link::new(Arc::clone(&self.node), incarnation, asker));
-        let shaken = handshake::shake(&link, &self.endpoint.login, &*self.clock);
+        let shaken = handshake::shake(&link, &self.endpoint.login, self.role, &*self.clock);
         match timeout_at(deadline, shaken).await {
             Ok(Ok(sample)) => Ok(Live {
                 link,
@@ -122,13 +146,12 @@ impl Dialer {
 
     async fn refused(&self, error: Error, mut driver: Driver) -> Refusal {
         match error.kind() {
-            ErrorKind::Auth | ErrorKind::Config => Refusal::Lasting(error.with("node", &self.node)),
             ErrorKind::Connection => match driver.ended().await {
                 Some(Ending::Malformed(why)) => Refusal::Lasting(why.with("node", &self.node)),
                 Some(Ending::Broken(why)) => Refusal::Passing(self.hung_up(&why)),
                 None => Refusal::Passing(self.hung_up(&error)),
             },
-            _ => Refusal::Passing(error.with("node", &self.node)),
+            _ => Refusal::of(error.with("node", &self.node)),
         }
     }
 
@@ -164,6 +187,15 @@ impl Driver {
     }
 }
 
+impl Refusal {
+    fn of(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Auth | ErrorKind::Config => Self::Lasting(error),
+            _ => Self::Passing(error),
+        }
+    }
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.abort();
@@ -172,7 +204,7 @@ impl Drop for Driver {
 
 /// Tries all addresses of a host at once, so that one that swallows packets doesn't cost
 /// the whole timeout.
-async fn connect_tcp(host: &str, port: u16, silence: Duration) -> io::Result<TcpStream> {
+pub(crate) async fn connect_tcp(host: &str, port: u16, silence: Duration) -> io::Result<TcpStream> {
     let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
     if addresses.is_empty() {
         let message = "the host name has no address";

@@ -7,16 +7,20 @@ use redis::{Cmd, Pipeline, RedisConnectionInfo, Value};
 
 use super::link::Link;
 use super::server_time::Sample;
+use super::target::Role;
 use crate::error;
 
-/// Logs in, makes sure that the server is a master that serves data, and asks for its
+/// Logs in, makes sure that the server has the role and serves data, and asks for its
 /// time: two round trips.
 pub(super) async fn shake(
     link: &Link,
     login: &RedisConnectionInfo,
+    role: Role,
     clock: &dyn Clock,
 ) -> Result<Sample> {
-    link.ask(&hello(login)).await?;
+    let greeting = link.ask(&hello(login)).await?;
+    let is_cluster = is_of_cluster(&greeting);
+    link.join_gets(!is_cluster);
     let mut questions = Pipeline::new();
     // Unknown to Redis before 7.2, which does no harm.
     for (name, value) in [
@@ -32,18 +36,39 @@ pub(super) async fn shake(
     if login.db() != 0 {
         questions.cmd("SELECT").arg(login.db());
     }
+    if role == Role::Replica && is_cluster {
+        questions.cmd("READONLY");
+    }
     let sent = clock.now();
     let answers = link.send_all(&questions).await?;
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Value::Nil);
     let (_name, _version) = (next(), next());
-    if let Some(role) = if_permitted(next())? {
-        check_role(role)?;
+    let found = if_permitted(next())?;
+    if let Some(found) = found.filter(|_| role != Role::Any) {
+        check_role(found, role)?;
     }
     if_permitted(next())?;
     let time = if_permitted(next())?.ok_or_else(time_is_needed)?;
-    accepted(next())?;
-    sample(time, sent, clock)
+    let sample = sample(time, sent, clock)?;
+    answers.try_for_each(|answer| accepted(answer).map(drop))?;
+    Ok(sample)
+}
+
+/// Whether the server is a node of a cluster, which answers for the keys of one slot at a
+/// time.
+fn is_of_cluster(greeting: &Value) -> bool {
+    let Value::Map(facts) = greeting else {
+        return false;
+    };
+    let is = |value: &Value, text: &str| match value {
+        Value::BulkString(bytes) => bytes == text.as_bytes(),
+        Value::SimpleString(found) => found == text,
+        _ => false,
+    };
+    facts
+        .iter()
+        .any(|(name, value)| is(name, "mode") && is(value, "cluster"))
 }
 
 /// Asks for the server's time.
@@ -89,28 +114,47 @@ fn sample(answer: Value, sent: Moment, clock: &dyn Clock) -> Result<Sample> {
         server: Duration::from_secs(seconds) + Duration::from_micros(micros),
     })
 }
+
 fn time_is_needed() -> Error {
     let message = "the user may not ask for the server's time, which decides what is stale: \
                    grant it with ACL SETUSER <user> +time";
     Error::new(ErrorKind::Auth, message)
 }
 
-fn check_role(role: Value) -> Result<()> {
-    let Value::Array(parts) = role else {
+fn check_role(found: Value, expected: Role) -> Result<()> {
+    let Value::Array(parts) = found else {
         return Err(error::unexpected_reply("a role"));
     };
     let mut parts = parts
         .into_iter()
         .map(|part| redis::from_redis_value::<String>(part).unwrap_or_default());
-    let message = match parts.next().as_deref() {
-        Some("master") => return Ok(()),
-        Some("slave") => "the server is a replica: name its master instead",
-        Some("sentinel") => "this is a Sentinel: name the master that it watches",
+    let error = match (parts.next().as_deref(), expected) {
+        (Some("master"), Role::Replica) => passing("the server is a master, not a replica"),
+        (Some("master"), _) | (Some("slave"), Role::Replica | Role::Any) => return Ok(()),
+        (Some("slave"), Role::MasterSoon) => {
+            passing("the server is a replica: a failover may be under way, looking again")
+        }
+        (Some("slave"), Role::Master) => Error::new(
+            ErrorKind::Config,
+            "the server is a replica: name its master instead",
+        ),
+        (Some("sentinel"), _) => Error::new(
+            ErrorKind::Config,
+            "this is a Sentinel: write redis+sentinel://host[:port]/service-name, or name the \
+             master that it watches",
+        ),
         _ => return Err(error::unexpected_reply("a role")),
     };
-    let error = Error::new(ErrorKind::Config, message);
     Err(match (parts.next(), parts.next()) {
-        (Some(host), Some(port)) => error.with("master", format!("{host}:{port}")),
+        (Some(host), Some(port)) if port.parse::<u16>().is_ok() => {
+            error.with("master", format!("{host}:{port}"))
+        }
         _ => error,
     })
+}
+
+fn passing(message: &'static str) -> Error {
+    Error::new(ErrorKind::Server, message)
+        .transient()
+        .replay_safe()
 }

@@ -44,9 +44,19 @@ impl Link {
         }
     }
 
+    /// Host and port of the server, or the path of its socket.
+    pub(crate) fn node(&self) -> &Arc<str> {
+        &self.node
+    }
+
     /// Differs for every connection that the lane has had.
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// Whether single reads may be joined: a server of a cluster would refuse.
+    pub(super) fn join_gets(&self, joins: bool) {
+        self.asker.join_gets(joins);
     }
 
     /// Sends a command and waits for its reply.

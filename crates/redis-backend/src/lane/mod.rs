@@ -15,24 +15,26 @@ mod link;
 mod server_time;
 mod state;
 mod supervisor;
+mod target;
 mod turn;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use larder_cache_core::{Call, Clock, Connections, Observers, Result, Timestamp};
+use larder_cache_core::{Call, Clock, Connections, Error, Observers, Result, Timestamp};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
-use self::backoff::Backoff;
-use self::circuit::CircuitPolicy;
-use self::dial::Dialer;
+use self::dial::Live;
 use self::state::Shared;
 use self::supervisor::Supervisor;
-use crate::config::RedisConfig;
+use crate::config::AtStart;
 use crate::error;
 
+pub(crate) use self::circuit::CircuitPolicy;
+pub(crate) use self::dial::connect_tcp;
 pub(crate) use self::driver::{Frame, number, word, words};
 pub(crate) use self::link::Link;
+pub(crate) use self::target::{Place, Role, Target, Whereabouts};
 pub(crate) use self::turn::Turn;
 
 /// The supervised connection to one server.
@@ -42,42 +44,53 @@ pub(crate) struct Lane {
     supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// How patient a lane is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// For connecting, and for a sign of life.
+    pub(crate) timeout: Duration,
+    /// The longest pause between two attempts to connect.
+    pub(crate) retry_delay: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) circuit: CircuitPolicy,
+}
+
+/// What the first attempts to connect must bring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    pub(crate) at_start: AtStart,
+    pub(crate) max_retries: u32,
+}
+
 impl Lane {
-    /// Connects, as far as the settings ask for it.
+    /// Connects, as far as the start asks for it.
     pub(crate) async fn open(
-        config: &RedisConfig,
+        target: Target,
+        pace: Pace,
+        start: Start,
         observers: Observers,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
-        let endpoint = config.endpoint()?;
-        let node: Arc<str> = endpoint.address.to_string().into();
-        let shared = Shared::new(
-            Arc::clone(&node),
-            Arc::clone(&clock),
-            observers,
-            CircuitPolicy {
-                failures: config.circuit_failures,
-                open_for: config.circuit_open_for,
-            },
-        );
-        let shared = Arc::new(shared);
-        let mut supervisor = Supervisor {
-            shared: Arc::clone(&shared),
-            dialer: Dialer {
-                endpoint,
-                node,
-                timeout: config.connect_timeout,
-                clock,
-            },
-            backoff: Backoff::new(config.retry_delay),
-            heartbeat: config.heartbeat,
-            last_attempt: Instant::now(),
-        };
-        let first = supervisor
-            .start(config.at_start, config.max_retries)
-            .await?;
+        let mut supervisor = Supervisor::new(target, pace, observers, clock);
+        let first = supervisor.start(start.at_start, start.max_retries).await?;
+        Ok(Self::supervised(supervisor, first))
+    }
+
+    /// Begins to connect; callers wait for the connection meanwhile. Must be called within
+    /// the runtime that the lane shall live in.
+    pub(crate) fn begin(
+        target: Target,
+        pace: Pace,
+        observers: Observers,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::supervised(Supervisor::new(target, pace, observers, clock), None)
+    }
+
+    fn supervised(supervisor: Supervisor, first: Option<Live>) -> Self {
+        let shared = Arc::clone(&supervisor.shared);
         let supervisor = Mutex::new(Some(tokio::spawn(supervisor.run(first))));
-        Ok(Self { shared, supervisor })
+        Self { shared, supervisor }
     }
 
     /// Host and port, or the path of the socket.
@@ -102,6 +115,25 @@ impl Lane {
             }
             self.turn(call).await?;
         }
+    }
+
+    /// Gives the present connection up, for a reason that calls under way are told; where
+    /// there is none, gives up the attempt to make it. Another is made at once.
+    pub(crate) fn dismiss(&self, why: &Error) {
+        match self.shared.settled() {
+            Some(Ok(link)) => link.dismiss(why),
+            Some(Err(_)) | None => self.shared.hurry(),
+        }
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.shared.settled(), Some(Ok(_)))
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(crate) fn is_down(&self) -> bool {
+        self.shared.is_down()
     }
 
     pub(crate) fn connections(&self) -> Connections {

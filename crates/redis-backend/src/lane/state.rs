@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use larder_cache_core::{CircuitState, Clock, Connections, Error, Event, Observers, Result};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::circuit::{Circuit, CircuitPolicy};
 use super::link::Link;
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     observers: Observers,
     opened: AtomicU64,
     last_error: Mutex<Option<Error>>,
+    hurry: Notify,
 }
 
 impl Shared {
@@ -59,6 +60,7 @@ impl Shared {
             observers,
             opened: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            hurry: Notify::new(),
         }
     }
 
@@ -84,6 +86,21 @@ impl Shared {
         }
     }
 
+    /// Makes an attempt to connect begin anew, without the pause before it.
+    pub(super) fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Waits for that.
+    pub(super) async fn hurried(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// Whether the last attempt to connect failed.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(*self.state.borrow(), State::Down(_))
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.state.borrow(), State::Closed)
     }
@@ -96,17 +113,19 @@ impl Shared {
     pub(super) fn up(&self, link: Arc<Link>) {
         self.opened.store(link.incarnation(), Ordering::Relaxed);
         self.circuit.close();
+        let node = Arc::clone(link.node());
         self.state.send_replace(State::Up(link));
-        tracing::info!(node = %self.node, "connected to Redis");
-        self.observers.emit(&Event::Connected { node: &self.node });
+        tracing::info!(%node, "connected to Redis");
+        self.observers.emit(&Event::Connected { node: &node });
     }
 
     /// The connection was lost; `next` is what callers see from now on.
     pub(super) fn lost(&self, why: &Error, next: State) {
         self.remember(why);
-        self.state.send_replace(next);
-        tracing::warn!(node = %self.node, error = %why, "lost the connection to Redis");
-        self.tell_disconnected(why);
+        if let State::Up(link) = self.state.send_replace(next) {
+            tracing::warn!(node = %link.node(), error = %why, "lost the connection to Redis");
+            self.tell_disconnected(link.node(), why);
+        }
     }
 
     /// An attempt to connect failed.
@@ -118,8 +137,8 @@ impl Shared {
 
     pub(super) fn close(&self) {
         let before = self.state.send_replace(State::Closed);
-        if matches!(before, State::Up(_)) {
-            self.tell_disconnected(&error::closed());
+        if let State::Up(link) = before {
+            self.tell_disconnected(link.node(), &error::closed());
         }
     }
 
@@ -138,8 +157,7 @@ impl Shared {
         connections
     }
 
-    fn tell_disconnected(&self, error: &Error) {
-        let node = &self.node;
+    fn tell_disconnected(&self, node: &str, error: &Error) {
         self.observers.emit(&Event::Disconnected { node, error });
     }
 

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Error, ErrorKind, Result};
+use larder_cache_core::{Clock, Error, ErrorKind, Observers, Result};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
+use super::Pace;
 use super::backoff::Backoff;
 use super::dial::{Dialer, Live, Refusal};
 use super::driver::Ending;
 use super::handshake;
 use super::link::Link;
 use super::state::{Shared, State};
+use super::target::Target;
 use crate::config::AtStart;
 use crate::error;
 
@@ -20,10 +22,10 @@ use crate::error;
 #[derive(Debug)]
 pub(super) struct Supervisor {
     pub(super) shared: Arc<Shared>,
-    pub(super) dialer: Dialer,
-    pub(super) backoff: Backoff,
-    pub(super) heartbeat: Duration,
-    pub(super) last_attempt: Instant,
+    dialer: Dialer,
+    backoff: Backoff,
+    heartbeat: Duration,
+    last_attempt: Instant,
 }
 
 /// How a connection was lost.
@@ -35,6 +37,27 @@ enum Loss {
 }
 
 impl Supervisor {
+    pub(super) fn new(
+        target: Target,
+        pace: Pace,
+        observers: Observers,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let label = target.label();
+        let shared = Shared::new(label, Arc::clone(&clock), observers, pace.circuit);
+        Self {
+            shared: Arc::new(shared),
+            dialer: Dialer {
+                target,
+                timeout: pace.timeout,
+                clock,
+            },
+            backoff: Backoff::new(pace.retry_delay),
+            heartbeat: pace.heartbeat,
+            last_attempt: Instant::now(),
+        }
+    }
+
     /// Makes the first connection, or none where there may be none yet.
     pub(super) async fn start(
         &mut self,
@@ -87,10 +110,19 @@ impl Supervisor {
     }
 
     async fn connect(&mut self) -> Result<Live, Refusal> {
+        let next = self.shared.next_incarnation();
         // An attempt that took its time has been the pause before the next.
-        sleep_until(self.last_attempt + self.backoff.pause()).await;
-        self.last_attempt = Instant::now();
-        match self.dialer.dial(self.shared.next_incarnation()).await {
+        let due = self.last_attempt + self.backoff.pause();
+        self.last_attempt = due.max(Instant::now());
+        let in_time = async {
+            sleep_until(due).await;
+            self.dialer.dial(next).await
+        };
+        let dialled = tokio::select! {
+            dialled = in_time => dialled,
+            () = self.shared.hurried() => self.dialer.dial(next).await,
+        };
+        match dialled {
             Ok(live) => {
                 self.shared.time.replace(live.sample);
                 self.shared.up(Arc::clone(&live.link));
@@ -110,7 +142,7 @@ impl Supervisor {
         loop {
             tokio::select! {
                 ending = live.driver.ended() => {
-                    return Loss::Broken(self.why_ended(&link, ending.as_ref()));
+                    return Loss::Broken(Self::why_ended(&link, ending.as_ref()));
                 }
                 () = link.alarmed() => {}
                 _ = heartbeat.tick() => {}
@@ -135,7 +167,7 @@ impl Supervisor {
             }
             Ok(Err(_)) => {}
             Err(_) => {
-                let silent = self.silent();
+                let silent = self.silent(link);
                 link.dismiss(&silent);
                 return Err(Loss::Silent(silent));
             }
@@ -157,21 +189,21 @@ impl Supervisor {
         }
     }
 
-    fn why_ended(&self, link: &Link, ending: Option<&Ending>) -> Error {
+    fn why_ended(link: &Link, ending: Option<&Ending>) -> Error {
         if let Some(dismissed) = link.dismissed() {
             return dismissed.clone();
         }
         let known = ending.map(|ending| ending.error().clone());
         known
             .unwrap_or_else(error::hung_up)
-            .with("node", &self.shared.node)
+            .with("node", link.node())
     }
 
-    fn silent(&self) -> Error {
+    fn silent(&self, link: &Link) -> Error {
         let message = "the server does not answer any more";
         Error::new(ErrorKind::Connection, message)
             .with("timeout", format!("{:?}", self.dialer.timeout))
-            .with("node", &self.shared.node)
+            .with("node", link.node())
     }
 }
 

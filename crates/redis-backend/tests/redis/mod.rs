@@ -1,9 +1,12 @@
 mod clock;
+mod cluster;
 mod entries;
 mod inspection;
 mod outage;
+mod permissions;
 mod refusals;
 mod secrets;
+mod sentinel;
 mod start;
 #[cfg(feature = "tls")]
 mod tls;

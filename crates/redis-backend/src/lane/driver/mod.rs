@@ -45,7 +45,6 @@ pub(super) struct Asker(Arc<Queue>);
 pub(super) struct Driver<S> {
     stream: S,
     queue: Arc<Queue>,
-    joins_gets: bool,
     batch: Batch,
     sent: VecDeque<Sent>,
     out: Vec<u8>,
@@ -104,14 +103,12 @@ const LIMITS: Limits = Limits {
     bytes: 32 << 20,
 };
 
-/// Both ends of a connection over a stream. `joins_gets` is for servers that answer
-/// `MGET` for any keys: not those of a cluster.
-pub(super) fn connection<S>(stream: S, joins_gets: bool) -> (Asker, Driver<S>) {
+/// Both ends of a connection over a stream.
+pub(super) fn connection<S>(stream: S) -> (Asker, Driver<S>) {
     let queue = Arc::new(Queue::new(LIMITS));
     let driver = Driver {
         stream,
         queue: Arc::clone(&queue),
-        joins_gets,
         batch: Batch::default(),
         sent: VecDeque::new(),
         out: Vec::new(),
@@ -126,6 +123,12 @@ pub(super) fn connection<S>(stream: S, joins_gets: bool) -> (Asker, Driver<S>) {
 }
 
 impl Asker {
+    /// Whether reads of single values may be joined in one command, which a server of a
+    /// cluster refuses. They are not, until this is called.
+    pub(super) fn join_gets(&self, joins: bool) {
+        self.0.join_gets(joins);
+    }
+
     /// Reads a value.
     ///
     /// # Cancel safety
@@ -322,7 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Sends a read, together with those right behind it where that may be.
     fn send_gets(&mut self, request: Request) {
         let next = &self.batch.requests;
-        let others = match self.joins_gets {
+        let others = match self.queue.joins_gets() {
             true => next
                 .iter()
                 .take(JOIN_MOST - 1)

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
@@ -22,6 +23,7 @@ use super::request::{Answer, Ask, Request, Unanswered};
 pub(super) struct Queue {
     inner: Mutex<Inner>,
     limits: Limits,
+    joins_gets: AtomicBool,
 }
 
 /// How much may wait.
@@ -61,7 +63,16 @@ impl Queue {
                 ended: None,
             }),
             limits,
+            joins_gets: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn join_gets(&self, joins: bool) {
+        self.joins_gets.store(joins, Ordering::Relaxed);
+    }
+
+    pub(super) fn joins_gets(&self) -> bool {
+        self.joins_gets.load(Ordering::Relaxed)
     }
 
     /// Adds a request, and wakes the driver if requests are to leave now.

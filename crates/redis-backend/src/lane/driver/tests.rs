@@ -19,7 +19,8 @@ struct Scene {
 
 fn scene(joins_gets: bool) -> Scene {
     let (ours, server) = duplex(1 << 20);
-    let (asker, driver) = connection(ours, joins_gets);
+    let (asker, driver) = connection(ours);
+    asker.join_gets(joins_gets);
     let driver = tokio::spawn(driver);
     Scene {
         asker,

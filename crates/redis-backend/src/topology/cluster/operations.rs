@@ -1,0 +1,162 @@
+//! The operations of a backend on keys that are spread over a cluster.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use larder_cache_core::{
+    Call, ErrorKind, Expiry, Head, Key, Lifetime, Operation, Reply, Result, Write,
+};
+use redis::Value;
+
+use super::Cluster;
+use super::delivery::Delivery;
+use super::slot::Slot;
+use crate::commands::{self, Naming, Step, all_done, only, reply};
+use crate::config::ReadFrom;
+use crate::lane::Turn;
+
+impl Cluster {
+    pub(crate) async fn get(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Bytes>>> {
+        let began = Instant::now();
+        if let [key] = keys
+            && self.read_from == ReadFrom::Primary
+            && let Some(found) = self
+                .at_once(key, call, async |turn| turn.get(key).await)
+                .await
+        {
+            return Ok(vec![found?]);
+        }
+        let left = call.budget.saturating_sub(began.elapsed());
+        let steps: Vec<Step<'_>> = keys.iter().map(Step::Get).collect();
+        let answers = self.deliver(&steps, Call::within(left)).await;
+        let value = |answer: Result<Vec<Value>>| match answer {
+            Err(error) if keys.len() > 1 && error.kind() == ErrorKind::WrongType => Ok(None),
+            answer => reply::value(only(answer?)?),
+        };
+        answers.into_iter().map(value).collect()
+    }
+
+    /// A call for a single key to the node that is known to hold it; `None` where that
+    /// doesn't do, and nothing was done.
+    async fn at_once<T>(
+        &self,
+        key: &Key,
+        call: Call,
+        ask: impl AsyncFnOnce(&Turn<'_>) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let primary = self.directory.primary(Slot::of(key.as_bytes()))?;
+        let answer = match primary.lane().turn(call).await {
+            Ok(turn) => ask(&turn).await,
+            Err(error) => {
+                self.directory.request();
+                return Some(Err(error));
+            }
+        };
+        match &answer {
+            Err(error) if error.kind() == ErrorKind::WrongType => Some(answer),
+            // Refused: it may have been redirected.
+            Err(error) if error.is_replay_safe() => None,
+            Err(_) => {
+                self.directory.request();
+                Some(answer)
+            }
+            Ok(_) => Some(answer),
+        }
+    }
+
+    pub(crate) async fn head(
+        &self,
+        keys: &[Key],
+        bytes: usize,
+        call: Call,
+    ) -> Result<Vec<Option<Head>>> {
+        let steps: Vec<_> = keys.iter().map(|key| Step::Head(key, bytes)).collect();
+        let answers = self.deliver(&steps, call).await.into_iter();
+        answers
+            .map(|answer| commands::head_of(answer?, bytes))
+            .collect()
+    }
+
+    pub(crate) async fn set(&self, writes: &[Write], call: Call) -> Result<Vec<bool>> {
+        let began = Instant::now();
+        if let [write] = writes
+            && let Some(stored) = self
+                .at_once(&write.key, call, async |turn| turn.set(write).await)
+                .await
+        {
+            return Ok(vec![stored?]);
+        }
+        let call = Call::within(call.budget.saturating_sub(began.elapsed()));
+        let steps: Vec<Step<'_>> = writes.iter().map(Step::Set).collect();
+        let stored = |answer: Result<Vec<Value>>| reply::stored(&only(answer?)?);
+        let answers = self.deliver(&steps, call).await;
+        all_done(answers.into_iter().map(stored).collect(), 0)
+    }
+
+    pub(crate) async fn delete(&self, keys: &[Key], call: Call) -> Result<u64> {
+        let steps: Vec<Step<'_>> = keys.iter().map(Step::Delete).collect();
+        let count = |answer: Result<Vec<Value>>| reply::count(&only(answer?)?);
+        let answers = self.deliver(&steps, call).await;
+        let counts = all_done(answers.into_iter().map(count).collect(), 0)?;
+        Ok(counts.into_iter().sum())
+    }
+
+    pub(crate) async fn exists(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
+        let steps: Vec<Step<'_>> = keys.iter().map(Step::Exists).collect();
+        let is_there = |answer: Result<Vec<Value>>| Ok(reply::count(&only(answer?)?)? > 0);
+        let answers = self.deliver(&steps, call).await;
+        answers.into_iter().map(is_there).collect()
+    }
+
+    pub(crate) async fn ttl(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Expiry>>> {
+        let steps: Vec<Step<'_>> = keys.iter().map(Step::Ttl).collect();
+        let expiry = |answer: Result<Vec<Value>>| reply::expiry(&only(answer?)?);
+        let answers = self.deliver(&steps, call).await;
+        answers.into_iter().map(expiry).collect()
+    }
+
+    pub(crate) async fn expire(
+        &self,
+        keys: &[Key],
+        lifetime: Lifetime,
+        call: Call,
+    ) -> Result<Vec<bool>> {
+        let step = |key| Step::Expire(key, lifetime, Naming::Digest);
+        let steps: Vec<Step<'_>> = keys.iter().map(step).collect();
+        let moved = |answer: Result<Vec<Value>>| commands::moved_or_not(&only(answer?)?);
+        let answers = self.deliver(&steps, call).await;
+        all_done(answers.into_iter().map(moved).collect(), 0)
+    }
+
+    pub(crate) async fn pipeline(
+        &self,
+        operations: &[Operation],
+        call: Call,
+    ) -> Result<Vec<Result<Reply>>> {
+        let steps = operations.iter().map(commands::step_of);
+        let steps: Vec<Step<'_>> = steps.collect::<Result<_>>()?;
+        let answers = self.deliver(&steps, call).await;
+        let is_any_answered = answers.iter().any(is_answered);
+        if !is_any_answered && let Some(Err(error)) = answers.first() {
+            return Err(error.clone());
+        }
+        let replies = operations.iter().zip(answers);
+        Ok(replies
+            .map(|(operation, answer)| commands::answer(operation, only(answer?)?))
+            .collect())
+    }
+
+    async fn deliver(&self, steps: &[Step<'_>], call: Call) -> Vec<Result<Vec<Value>>> {
+        Delivery::new(&self.directory, self.read_from, steps, call)
+            .answers()
+            .await
+    }
+}
+
+fn is_answered(answer: &Result<Vec<Value>>) -> bool {
+    use ErrorKind::{CircuitOpen, Closed, Connection, Timeout};
+    match answer {
+        Ok(_) => true,
+        Err(error) => !matches!(error.kind(), Timeout | Connection | Closed | CircuitOpen),
+    }
+}
