@@ -106,6 +106,32 @@ fn tls_address(url: &str, _: &RedisConfig, _: String, _: u16) -> Result<Address>
     Err(refuse(url, message))
 }
 
+impl Endpoint {
+    /// The same for the client library, where it makes the connections.
+    pub(crate) fn connection_info(&self) -> redis::RedisResult<ConnectionInfo> {
+        let address = match &self.address {
+            Address::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
+            Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+            #[cfg(feature = "tls")]
+            Address::Tls { host, port, tls } => {
+                let address = ConnectionAddr::TcpTls {
+                    host: host.clone(),
+                    port: *port,
+                    insecure: false,
+                    tls_params: None,
+                };
+                let info = address.into_connection_info()?;
+                let client = redis::Client::build_with_tls(info, tls.certificates())?;
+                client.get_connection_info().addr().clone()
+            }
+        };
+        let info = address.into_connection_info()?;
+        Ok(info
+            .set_redis_settings(self.login.clone())
+            .set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true)))
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, port) = match self {

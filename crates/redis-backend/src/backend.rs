@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use larder_cache_core::entry::is_stub;
 use larder_cache_core::{
     Backend, Call, Capabilities, Clock, Connections, Cursor, Expiry, Glob, Head, Inspect, Key,
     Lifetime, Node, Observers, Operation, Reply, Result, ScanPage, Timestamp, Write,
 };
 
-use crate::commands;
+use tokio::time::Instant;
+
+use crate::bulk::{self, Bulk, Large, MAX_STUB_BYTES};
 use crate::config::RedisConfig;
-use crate::lane::Turn;
-use crate::topology::{Topology, Way};
+use crate::lane::deadline_of;
+use crate::servers::Servers;
 
 /// Redis or Valkey as the store of a cache: one server, the master behind Sentinels, or a
 /// cluster.
@@ -39,12 +42,17 @@ use crate::topology::{Topology, Way};
 /// [`pipeline`](Backend::pipeline) is always one where there is one server. A value that is
 /// read is handed on in the buffer that the client library put it into.
 ///
+/// A value above [`bulk_from`](RedisConfig::bulk_from) goes over connections of its own: one
+/// round trip more to read it and two more to store it, each with a sign of life of the
+/// connection before. A pipeline that reads such a value and then replaces or deletes it
+/// finds nothing there.
+///
 /// # Cancel safety
 /// A call that is dropped may still be carried out by the server.
 #[derive(Debug)]
 pub struct RedisBackend {
-    topology: Topology,
-    scan_page_limit: usize,
+    servers: Servers,
+    bulk: Bulk,
 }
 
 impl RedisBackend {
@@ -68,9 +76,13 @@ impl RedisBackend {
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
         Ok(Self {
-            topology: Topology::connect(&config, observers, clock).await?,
-            scan_page_limit: config.scan_page_limit,
+            bulk: Bulk::new(&config),
+            servers: Servers::connect(&config, observers, clock).await?,
         })
+    }
+
+    fn large(&self, deadline: Instant) -> Large<'_> {
+        Large::new(&self.servers, &self.bulk, deadline)
     }
 }
 
@@ -85,126 +97,70 @@ impl Backend for RedisBackend {
     }
 
     async fn now(&self, key: &Key, call: Call) -> Result<Timestamp> {
-        match self.topology.way() {
-            Way::One(lane) => lane.now(call).await,
-            Way::Many(cluster) => cluster.now(key, call).await,
-        }
+        self.servers.now(key, call).await
     }
 
     async fn get(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Bytes>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(lane) = self.topology.replica()
-            && let Ok(turn) = lane.turn(half(call)).await
-            && let Ok(found) = read(&turn, keys).await
-        {
-            return Ok(found);
+        let deadline = deadline_of(call);
+        let mut found = self.servers.get(keys, call).await?;
+        if found.iter().flatten().any(|stored| is_stub(stored)) {
+            self.large(deadline).fetch(keys, &mut found).await?;
         }
-        match self.topology.way() {
-            Way::One(lane) => read(&lane.turn(call).await?, keys).await,
-            Way::Many(cluster) => cluster.get(keys, call).await,
-        }
+        Ok(found)
     }
 
     async fn head(&self, keys: &[Key], bytes: usize, call: Call) -> Result<Vec<Option<Head>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(lane) = self.topology.replica()
-            && let Ok(turn) = lane.turn(half(call)).await
-            && let Ok(found) = turn.run(commands::head(turn.link(), keys, bytes)).await
-        {
-            return Ok(found);
-        }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::head(turn.link(), keys, bytes)).await
-            }
-            Way::Many(cluster) => cluster.head(keys, bytes, call).await,
-        }
+        let heads = self.servers.head(keys, bytes.max(MAX_STUB_BYTES), call);
+        let shown = |head| bulk::shown_head(head, bytes);
+        Ok(heads
+            .await?
+            .into_iter()
+            .map(|head| head.map(shown))
+            .collect())
     }
 
     async fn set(&self, writes: &[Write], call: Call) -> Result<Vec<bool>> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                match writes {
-                    [write] => Ok(vec![turn.set(write).await?]),
-                    _ => turn.run(commands::set(turn.link(), writes)).await,
-                }
-            }
-            Way::Many(cluster) => cluster.set(writes, call).await,
+        if writes.iter().any(|write| self.bulk.is_for(&write.value)) {
+            return self.large(deadline_of(call)).set(writes).await;
         }
+        self.servers.set(writes, call).await
     }
 
     async fn delete(&self, keys: &[Key], call: Call) -> Result<u64> {
         if keys.is_empty() {
             return Ok(0);
         }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::delete(turn.link(), keys)).await
-            }
-            Way::Many(cluster) => cluster.delete(keys, call).await,
-        }
+        self.servers.delete(keys, call).await
     }
 
     async fn exists(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(lane) = self.topology.replica()
-            && let Ok(turn) = lane.turn(half(call)).await
-            && let Ok(found) = turn.run(commands::exists(turn.link(), keys)).await
-        {
-            return Ok(found);
-        }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::exists(turn.link(), keys)).await
-            }
-            Way::Many(cluster) => cluster.exists(keys, call).await,
-        }
+        self.servers.exists(keys, call).await
     }
 
     async fn ttl(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Expiry>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(lane) = self.topology.replica()
-            && let Ok(turn) = lane.turn(half(call)).await
-            && let Ok(found) = turn.run(commands::ttl(turn.link(), keys)).await
-        {
-            return Ok(found);
-        }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::ttl(turn.link(), keys)).await
-            }
-            Way::Many(cluster) => cluster.ttl(keys, call).await,
-        }
+        self.servers.ttl(keys, call).await
     }
 
     async fn expire(&self, keys: &[Key], lifetime: Lifetime, call: Call) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::expire(turn.link(), keys, lifetime))
-                    .await
-            }
-            Way::Many(cluster) => cluster.expire(keys, lifetime, call).await,
-        }
+        self.servers.expire(keys, lifetime, call).await
     }
 
     async fn scan(
@@ -214,32 +170,32 @@ impl Backend for RedisBackend {
         limit: usize,
         call: Call,
     ) -> Result<ScanPage> {
-        let limit = limit.clamp(1, self.scan_page_limit);
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::scan(turn.link(), &cursor, pattern, limit))
-                    .await
-            }
-            Way::Many(cluster) => cluster.scan(cursor, pattern, limit, call).await,
-        }
+        self.servers.scan(cursor, pattern, limit, call).await
     }
 
     async fn pipeline(&self, operations: &[Operation], call: Call) -> Result<Vec<Result<Reply>>> {
         if operations.is_empty() {
             return Ok(Vec::new());
         }
-        match self.topology.way() {
-            Way::One(lane) => {
-                let turn = lane.turn(call).await?;
-                turn.run(commands::pipeline(turn.link(), operations)).await
-            }
-            Way::Many(cluster) => cluster.pipeline(operations, call).await,
+        let deadline = deadline_of(call);
+        let is_large = |operation: &Operation| match operation {
+            Operation::Set(write) => self.bulk.is_for(&write.value),
+            _ => false,
+        };
+        if operations.iter().any(is_large) {
+            return self.large(deadline).pipeline(operations).await;
         }
+        let mut replies = self.servers.pipeline(operations, call).await?;
+        self.large(deadline)
+            .fetch_replies(operations, &mut replies)
+            .await;
+        Ok(replies)
     }
 
     fn connections(&self) -> Connections {
-        self.topology.connections()
+        let mut connections = self.servers.connections();
+        connections.active += self.bulk.open();
+        connections
     }
 
     fn inspect(&self) -> Option<&dyn Inspect> {
@@ -247,25 +203,14 @@ impl Backend for RedisBackend {
     }
 
     async fn close(&self) {
-        self.topology.close().await;
+        self.bulk.close();
+        self.servers.close().await;
     }
 }
 
 #[async_trait]
 impl Inspect for RedisBackend {
     async fn nodes(&self, call: Call) -> Result<Vec<Node>> {
-        self.topology.nodes(call).await
+        self.servers.nodes(call).await
     }
-}
-
-async fn read(turn: &Turn<'_>, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
-    match keys {
-        [key] => Ok(vec![turn.get(key).await?]),
-        _ => turn.run(commands::get(turn.link(), keys)).await,
-    }
-}
-
-/// For a replica, so that the primary has its turn when it does not answer.
-fn half(call: Call) -> Call {
-    Call::within(call.budget / 2)
 }

@@ -73,6 +73,12 @@ pub struct RedisConfig {
     /// For how long an open circuit turns calls away before it lets one through to see
     /// how the server is. A new connection closes it at once. Default: 1 second.
     pub circuit_open_for: Duration,
+    /// Values of more bytes than this are stored under a key of their own and go over
+    /// connections of their own, so that small ones don't wait for them. Default: 256 KiB.
+    pub bulk_from: usize,
+    /// The most connections to each server for such values. Calls wait for one, within
+    /// their budget. Default: 4.
+    pub bulk_connections: usize,
     /// Whether there must be a connection at the start. Default: [`AtStart::MayBeDown`].
     pub at_start: AtStart,
     /// The most keys that one page of a scan asks the server to look at, whatever the
@@ -159,6 +165,8 @@ impl RedisConfig {
             retry_delay: Duration::from_millis(200),
             circuit_failures: 5,
             circuit_open_for: Duration::from_secs(1),
+            bulk_from: 256 << 10,
+            bulk_connections: 4,
             at_start: AtStart::default(),
             scan_page_limit: 1000,
         }
@@ -270,6 +278,20 @@ impl RedisConfig {
         self
     }
 
+    /// Sets [`bulk_from`](RedisConfig::bulk_from).
+    #[must_use]
+    pub fn bulk_from(mut self, bytes: usize) -> Self {
+        self.bulk_from = bytes;
+        self
+    }
+
+    /// Sets [`bulk_connections`](RedisConfig::bulk_connections).
+    #[must_use]
+    pub fn bulk_connections(mut self, connections: usize) -> Self {
+        self.bulk_connections = connections;
+        self
+    }
+
     /// Sets [`at_start`](RedisConfig::at_start).
     #[must_use]
     pub fn at_start(mut self, at_start: AtStart) -> Self {
@@ -308,6 +330,15 @@ impl RedisConfig {
         check_duration("heartbeat", self.heartbeat)?;
         check_duration("retry_delay", self.retry_delay)?;
         check_duration("circuit_open_for", self.circuit_open_for)?;
+        if self.bulk_from < SMALLEST_BULK {
+            let message = "bulk_from must be at least 16 KiB: a value of its own key costs \
+                           two round trips more";
+            return Err(Error::new(ErrorKind::Config, message).with("found", self.bulk_from));
+        }
+        if self.bulk_connections == 0 {
+            let message = "bulk_connections must be at least 1";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         if self.circuit_failures == 0 {
             let message = "circuit_failures must be at least 1";
             return Err(Error::new(ErrorKind::Config, message));
@@ -339,11 +370,15 @@ impl fmt::Debug for RedisConfig {
             .field("retry_delay", &self.retry_delay)
             .field("circuit_failures", &self.circuit_failures)
             .field("circuit_open_for", &self.circuit_open_for)
+            .field("bulk_from", &self.bulk_from)
+            .field("bulk_connections", &self.bulk_connections)
             .field("at_start", &self.at_start)
             .field("scan_page_limit", &self.scan_page_limit)
             .finish()
     }
 }
+
+const SMALLEST_BULK: usize = 16 << 10;
 
 fn check_duration(name: &str, found: Duration) -> Result<()> {
     let allowed = Duration::from_millis(1)..=Duration::from_secs(3600);
@@ -377,6 +412,11 @@ mod tests {
         check(&config().retry_delay(Duration::ZERO), "retry_delay");
         check(&config().circuit_failures(0), "circuit_failures");
         check(&config().circuit_open_for(day), "circuit_open_for");
+        check(
+            &config().bulk_from(100),
+            "bulk_from must be at least 16 KiB",
+        );
+        check(&config().bulk_connections(0), "bulk_connections");
         check(&config().scan_page_limit(0), "scan_page_limit");
         check(&config().password(""), "password is empty");
         check(&RedisConfig::new("localhost"), "redis://");

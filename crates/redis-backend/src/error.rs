@@ -119,6 +119,15 @@ pub(crate) fn not_sent(budget: Duration) -> Error {
     .replay_safe()
 }
 
+/// The budget ended while a large value was under way.
+pub(crate) fn large_value_late() -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        "a large value was not read or stored within the call's budget: raise the budget, or \
+         cache smaller parts; a write may have been applied",
+    )
+}
+
 /// The connection was given up while the command was under way.
 pub(crate) fn given_up(why: &Error) -> Error {
     let message = "the connection was given up; a write may have been applied";

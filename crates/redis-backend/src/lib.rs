@@ -32,6 +32,7 @@
 
 mod address;
 mod backend;
+mod bulk;
 mod commands;
 mod config;
 mod error;
@@ -39,6 +40,7 @@ mod info;
 mod lane;
 mod masked;
 mod plan;
+mod servers;
 #[cfg(feature = "tls")]
 mod tls;
 mod topology;

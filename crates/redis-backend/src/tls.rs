@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use larder_cache_core::{Error, ErrorKind, Result};
+use redis::{ClientTlsConfig, TlsCertificates};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -18,7 +19,10 @@ use crate::config::ClientCertificate;
 
 /// Makes TLS streams to servers whose certificate somebody trusted has signed.
 #[derive(Clone)]
-pub(crate) struct Tls(TlsConnector);
+pub(crate) struct Tls {
+    connector: TlsConnector,
+    certificates: TlsCertificates,
+}
 
 impl Tls {
     /// Trusts the certificates in a file, or those that the system trusts; shows a
@@ -47,7 +51,23 @@ impl Tls {
             Some(own) => with_certificate(config, own)?,
             None => config.with_no_client_auth(),
         };
-        Ok(Self(TlsConnector::from(Arc::new(config))))
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(config)),
+            certificates: TlsCertificates {
+                client_tls: certificate.map(for_client_library).transpose()?,
+                root_cert: ca_file.map(contents).transpose()?,
+            },
+        })
+    }
+
+    /// The same certificates for the client library, where it makes the connections.
+    pub(crate) fn certificates(&self) -> TlsCertificates {
+        // The library asks the process for its cryptography, and ends it where it can't tell.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Another thread was faster: as good.
+            let _installed = ring::default_provider().install_default();
+        }
+        self.certificates.clone()
     }
 
     /// Encrypts a stream to a host of this name.
@@ -57,7 +77,7 @@ impl Tls {
         stream: TcpStream,
     ) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        self.0.connect(name, stream).await
+        self.connector.connect(name, stream).await
     }
 }
 
@@ -73,6 +93,21 @@ impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tls")
     }
+}
+
+fn for_client_library(own: &ClientCertificate) -> Result<ClientTlsConfig> {
+    Ok(ClientTlsConfig {
+        client_cert: contents(&own.certificate)?,
+        client_key: contents(&own.key)?,
+    })
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|reason| {
+        broken("a file of certificates can't be read")
+            .with("file", path.display())
+            .with("reason", reason)
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<CertificateDer<'static>>, pem::Error> {

@@ -7,6 +7,7 @@ use redis::{Cmd, Pipeline, Script, Value};
 
 use super::write::lifetime_millis;
 use super::{BATCH, all_done, reply};
+use crate::bulk::body_key;
 use crate::lane::Link;
 
 pub(crate) async fn expire(link: &Link, keys: &[Key], lifetime: Lifetime) -> Result<Vec<bool>> {
@@ -46,6 +47,9 @@ pub(super) fn expire_command(naming: Naming, key: &Key, lifetime: Lifetime) -> C
             None => command.arg(""),
         };
     }
+    // No key of the script: most have none, and a cluster refuses scripts with keys that
+    // are not there while their slot moves.
+    command.arg(body_key(key));
     command
 }
 

@@ -23,7 +23,7 @@ pub(crate) use self::read::{get, head, head_of};
 pub(crate) use self::scan::{Place, foreign, page, scan};
 pub(crate) use self::several::{answer, pipeline, step_of};
 pub(crate) use self::step::{Step, only};
-pub(crate) use self::write::{set, write_set};
+pub(crate) use self::write::{lifetime_millis, set, write_set};
 
 /// The most keys in one command or pipeline: other callers get their turn in between.
 pub(crate) const BATCH: usize = 1000;

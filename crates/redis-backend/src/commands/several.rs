@@ -4,6 +4,7 @@ use larder_cache_core::{Error, ErrorKind, Operation, Reply, Result};
 use redis::{Pipeline, Value};
 
 use super::expire::{Naming, expire_command, moved_or_not};
+use super::keys::unlink_bodies;
 use super::write::set_command;
 use super::{Step, command, reply};
 use crate::error::unexpected_reply;
@@ -14,7 +15,11 @@ pub(crate) async fn pipeline(link: &Link, operations: &[Operation]) -> Result<Ve
     // A script by its text first: one that the server doesn't know can't be sent again
     // without losing its place in the order.
     let mut naming = Naming::Text;
+    let mut bodies = Vec::new();
     for operation in operations {
+        if let Operation::Delete(key) = operation {
+            bodies.push(key.clone());
+        }
         commands.add_command(match operation {
             Operation::Get(key) => command("GET", key),
             Operation::Set(write) => set_command(write),
@@ -25,6 +30,9 @@ pub(crate) async fn pipeline(link: &Link, operations: &[Operation]) -> Result<Ve
             }
             _ => return Err(unknown_operation()),
         });
+    }
+    if !bodies.is_empty() {
+        commands.add_command(unlink_bodies(&bodies));
     }
     let replies = link.ask_all(&commands).await?.into_iter();
     Ok(operations

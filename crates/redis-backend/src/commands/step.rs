@@ -5,6 +5,7 @@ use redis::{Pipeline, Value};
 
 use super::command;
 use super::expire::{Naming, expire_command};
+use super::keys::unlink_bodies;
 use super::read::{QUESTIONS, ask_for_head};
 use super::write::set_command;
 use crate::error::unexpected_reply;
@@ -17,6 +18,8 @@ pub(crate) enum Step<'a> {
     Head(&'a Key, usize),
     Set(&'a Write),
     Delete(&'a Key),
+    /// The large value of a key that is deleted, if there is one.
+    DeleteBody(&'a Key),
     Exists(&'a Key),
     Ttl(&'a Key),
     Expire(&'a Key, Lifetime, Naming),
@@ -29,6 +32,7 @@ impl<'a> Step<'a> {
             Self::Get(key)
             | Self::Head(key, _)
             | Self::Delete(key)
+            | Self::DeleteBody(key)
             | Self::Exists(key)
             | Self::Ttl(key)
             | Self::Expire(key, ..) => key,
@@ -65,6 +69,7 @@ impl<'a> Step<'a> {
             Self::Get(key) => commands.add_command(command("GET", key)),
             Self::Set(write) => commands.add_command(set_command(write)),
             Self::Delete(key) => commands.add_command(command("UNLINK", key)),
+            Self::DeleteBody(key) => commands.add_command(unlink_bodies(std::slice::from_ref(key))),
             Self::Exists(key) => commands.add_command(command("EXISTS", key)),
             Self::Ttl(key) => commands.add_command(command("PTTL", key)),
             Self::Expire(key, lifetime, naming) => {

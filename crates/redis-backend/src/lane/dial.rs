@@ -54,7 +54,7 @@ impl Dialer {
         let endpoint = self.target.endpoint().await.map_err(Refusal::of)?;
         let attempt = Attempt {
             node: endpoint.address.to_string().into(),
-            endpoint,
+            endpoint: Arc::new(endpoint),
             role: self.target.role,
             timeout: self.timeout,
             clock: Arc::clone(&self.clock),
@@ -66,7 +66,7 @@ impl Dialer {
 /// One attempt to connect to a server.
 #[derive(Debug)]
 struct Attempt {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     node: Arc<str>,
     role: Role,
     timeout: Duration,
@@ -131,7 +131,12 @@ impl Attempt {
     {
         let (asker, driver) = driver::connection(stream);
         let driver = Driver(tokio::spawn(driver));
-        let link = Arc::new(Link::new(Arc::clone(&self.node), incarnation, asker));
+        let link = Arc::new(Link::new(
+            Arc::clone(&self.node),
+            Arc::clone(&self.endpoint),
+            incarnation,
+            asker,
+        ));
         let shaken = handshake::shake(&link, &self.endpoint.login, self.role, &*self.clock);
         match timeout_at(deadline, shaken).await {
             Ok(Ok(sample)) => Ok(Live {

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::driver::{Asker, Frame, Frames, Unanswered};
+use crate::address::Endpoint;
 use crate::error;
 
 /// An open connection that all callers share; commands are pipelined in the order asked.
@@ -18,6 +19,7 @@ use crate::error;
 /// newer connection.
 pub(crate) struct Link {
     node: Arc<str>,
+    endpoint: Arc<Endpoint>,
     incarnation: u64,
     asker: Asker,
     timeouts: AtomicU32,
@@ -33,9 +35,15 @@ const SUSPICIOUS_TIMEOUTS: u32 = 3;
 const DISMISSING: [&str; 3] = ["READONLY", "MASTERDOWN", "NOAUTH"];
 
 impl Link {
-    pub(super) fn new(node: Arc<str>, incarnation: u64, asker: Asker) -> Self {
+    pub(super) fn new(
+        node: Arc<str>,
+        endpoint: Arc<Endpoint>,
+        incarnation: u64,
+        asker: Asker,
+    ) -> Self {
         Self {
             node,
+            endpoint,
             incarnation,
             asker,
             timeouts: AtomicU32::new(0),
@@ -47,6 +55,11 @@ impl Link {
     /// Host and port of the server, or the path of its socket.
     pub(crate) fn node(&self) -> &Arc<str> {
         &self.node
+    }
+
+    /// Where the server is, and the login there.
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
     }
 
     /// Differs for every connection that the lane has had.

@@ -35,7 +35,7 @@ pub(crate) use self::dial::connect_tcp;
 pub(crate) use self::driver::{Frame, number, word, words};
 pub(crate) use self::link::Link;
 pub(crate) use self::target::{Place, Role, Target, Whereabouts};
-pub(crate) use self::turn::Turn;
+pub(crate) use self::turn::{Turn, deadline_of};
 
 /// The supervised connection to one server.
 #[derive(Debug)]

@@ -145,6 +145,8 @@ impl Shared {
     pub(super) fn connections(&self) -> Connections {
         let (active, broken) = match *self.state.borrow() {
             State::Up(_) => (1, 0),
+            // It has not failed yet.
+            State::Connecting if self.opened.load(Ordering::Relaxed) == 0 => (0, 0),
             State::Connecting | State::Down(_) => (0, 1),
             State::Closed => (0, 0),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_cache_core::{Error, ErrorKind, Key, Result, Write};
+use larder_cache_core::{Call, Error, ErrorKind, Key, Result, Write};
 use tokio::time::{Instant, timeout_at};
 
 use super::circuit::Leave;
@@ -106,6 +106,11 @@ impl<'a> Turn<'a> {
             }
         }
     }
+}
+
+/// When a call's budget ends.
+pub(crate) fn deadline_of(call: Call) -> Instant {
+    deadline(call.budget)
 }
 
 /// A budget beyond all clocks is a year.

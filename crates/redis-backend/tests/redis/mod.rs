@@ -2,6 +2,7 @@ mod clock;
 mod cluster;
 mod entries;
 mod inspection;
+mod large;
 mod outage;
 mod permissions;
 mod refusals;

@@ -46,6 +46,21 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    /// Where the node is that takes the writes of a key now.
+    pub(crate) async fn endpoint_of(&self, key: &Key, call: Call) -> Result<Arc<Endpoint>> {
+        let primary = self.primary(Slot::of(key.as_bytes()), call).await?;
+        let turn = primary.lane().turn(call).await;
+        if turn.is_err() {
+            self.directory.request();
+        }
+        Ok(Arc::clone(turn?.link().endpoint()))
+    }
+
+    /// Asks for the map to be made anew.
+    pub(crate) fn look_again(&self) {
+        self.directory.request();
+    }
+
     /// Finds the cluster, as far as the start asks for it.
     pub(super) async fn connect(
         seeds: Vec<Endpoint>,

@@ -94,10 +94,14 @@ impl Cluster {
     }
 
     pub(crate) async fn delete(&self, keys: &[Key], call: Call) -> Result<u64> {
-        let steps: Vec<Step<'_>> = keys.iter().map(Step::Delete).collect();
+        let steps = keys
+            .iter()
+            .flat_map(|key| [Step::Delete(key), Step::DeleteBody(key)]);
+        let steps: Vec<Step<'_>> = steps.collect();
         let count = |answer: Result<Vec<Value>>| reply::count(&only(answer?)?);
         let answers = self.deliver(&steps, call).await;
-        let counts = all_done(answers.into_iter().map(count).collect(), 0)?;
+        let of_keys = answers.into_iter().step_by(2);
+        let counts = all_done(of_keys.map(count).collect(), 0)?;
         Ok(counts.into_iter().sum())
     }
 
@@ -133,9 +137,19 @@ impl Cluster {
         operations: &[Operation],
         call: Call,
     ) -> Result<Vec<Result<Reply>>> {
-        let steps = operations.iter().map(commands::step_of);
-        let steps: Vec<Step<'_>> = steps.collect::<Result<_>>()?;
+        let mut steps = Vec::with_capacity(operations.len());
+        for operation in operations {
+            steps.push(commands::step_of(operation)?);
+            if let Operation::Delete(key) = operation {
+                steps.push(Step::DeleteBody(key));
+            }
+        }
         let answers = self.deliver(&steps, call).await;
+        let answers = steps.iter().zip(answers);
+        let answers: Vec<_> = answers
+            .filter(|(step, _)| !matches!(step, Step::DeleteBody(_)))
+            .map(|(_, answer)| answer)
+            .collect();
         let is_any_answered = answers.iter().any(is_answered);
         if !is_any_answered && let Some(Err(error)) = answers.first() {
             return Err(error.clone());

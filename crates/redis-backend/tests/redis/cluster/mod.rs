@@ -141,3 +141,9 @@ async fn replicas_are_read_from_where_that_is_wished() {
     let one = RedisConfig::new("redis://localhost").read_from(ReadFrom::Replica);
     assert!(one.validate().unwrap_err().to_string().contains("replicas"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_values_are_values_like_others() {
+    let cluster = RedisCluster::start().unwrap();
+    super::large::check_large_values(&backend(&cluster).await).await;
+}

@@ -1,0 +1,177 @@
+//! The bulk lane: large values go over connections of their own.
+//!
+//! On the shared connection a reply of 16 MiB holds up every reply behind it. So a value
+//! above [`bulk_from`](crate::RedisConfig::bulk_from) is stored under a key of its own,
+//! and under its own key there is a [stub](stub::Stub) which says so. Who reads a stub
+//! fetches the value on a connection that nobody else waits for; who writes one uploads
+//! the value there first, under a name for the time being, and a script puts stub and
+//! value in place in one step. Values never pass through Lua.
+
+mod large;
+mod pool;
+mod stub;
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool_redis::Connection;
+use larder_cache_core::{Condition, Error, ErrorKind, Key, Random, Result, SystemRandom, Write};
+use redis::{Cmd, Script, Value};
+use tokio::time::Instant;
+
+use self::pool::Exclusive;
+use self::stub::{Body, Id, Stub};
+use crate::address::Endpoint;
+use crate::commands::lifetime_millis;
+use crate::config::RedisConfig;
+use crate::error;
+
+pub(crate) use self::large::{Large, shown_head};
+pub(crate) use self::stub::{MAX_STUB_BYTES, body_key};
+
+/// The pools of connections for large values, one for each server.
+#[derive(Debug)]
+pub(crate) struct Bulk {
+    from: usize,
+    connections: usize,
+    connect_timeout: Duration,
+    pools: Mutex<HashMap<String, Exclusive>>,
+}
+
+/// Redis's own limit for a string.
+const LONGEST_VALUE: usize = (512 << 20) - Id::BYTES;
+
+/// How much longer than its stub a value stays, for readers who have just read the stub.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// How long a value stays whose stub has no end, unless it is written or moved again.
+const WITHOUT_END: Duration = Duration::from_secs(30 * 86_400);
+
+/// How long an upload may lie about before it is put in place.
+const UPLOAD: Duration = Duration::from_secs(600);
+
+static ADOPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("adopt.lua")));
+
+impl Bulk {
+    pub(crate) fn new(config: &RedisConfig) -> Self {
+        Self {
+            from: config.bulk_from,
+            connections: config.bulk_connections,
+            connect_timeout: config.connect_timeout,
+            pools: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// Whether a value is to be stored by this lane.
+    pub(crate) fn is_for(&self, value: &[u8]) -> bool {
+        value.len() > self.from
+    }
+
+    /// Reads what is stored under a key's own key on the server that holds it.
+    async fn get(&self, endpoint: &Endpoint, key: &Key, deadline: Instant) -> Result<Option<Body>> {
+        let mut get = redis::cmd("GET");
+        get.arg(body_key(key));
+        let mut connection = self.connection(endpoint, deadline).await?;
+        match ask(&mut connection, &get).await? {
+            Value::BulkString(stored) => Ok(Body::read(stored)),
+            Value::Nil => Ok(None),
+            _ => Err(error::unexpected_reply("a string or nothing")),
+        }
+    }
+
+    /// Stores a large value on the server that holds the key, if the condition of the
+    /// write holds.
+    async fn set(&self, endpoint: &Endpoint, write: &Write, deadline: Instant) -> Result<bool> {
+        if write.value.len() > LONGEST_VALUE {
+            let message = "the value is larger than a Redis string can be";
+            return Err(Error::new(ErrorKind::TooLarge, message)
+                .with("bytes", write.value.len())
+                .with("limit", LONGEST_VALUE));
+        }
+        let id = new_id();
+        let place = body_key(&write.key);
+        let upload = format!("{place}:{}", hex(&id));
+        let mut connection = self.connection(endpoint, deadline).await?;
+        let mut set = redis::cmd("SET");
+        set.arg(&upload)
+            .arg([id.as_bytes(), &write.value].concat())
+            .arg("PX")
+            .arg(lifetime_millis(UPLOAD));
+        ask(&mut connection, &set).await?;
+        let condition = match write.condition {
+            Condition::Always => "",
+            Condition::IfAbsent => "NX",
+            Condition::IfPresent => "XX",
+        };
+        let stays = write
+            .ttl
+            .map_or(WITHOUT_END, |ttl| ttl.saturating_add(GRACE));
+        let mut adopt = ADOPT.key(write.key.as_bytes());
+        adopt.key(place).key(upload);
+        adopt.arg(&Stub::of(&write.value, id).encode()[..]);
+        match write.ttl {
+            Some(ttl) => adopt.arg(lifetime_millis(ttl)),
+            None => adopt.arg(""),
+        };
+        adopt.arg(condition).arg(lifetime_millis(stays));
+        let adopted: redis::RedisResult<u64> = adopt.invoke_async(&mut *connection).await;
+        adopted
+            .map(|count| count > 0)
+            .map_err(|failed| error::reported(&failed))
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.lock().values().map(Exclusive::open).sum()
+    }
+
+    pub(crate) fn close(&self) {
+        for (_, pool) in self.lock().drain() {
+            pool.close();
+        }
+    }
+
+    async fn connection(&self, endpoint: &Endpoint, deadline: Instant) -> Result<Connection> {
+        self.pool(endpoint)?.connection(deadline).await
+    }
+
+    fn pool(&self, endpoint: &Endpoint) -> Result<Exclusive> {
+        let node = endpoint.address.to_string();
+        let mut pools = self.lock();
+        if let Some(pool) = pools.get(&node) {
+            return Ok(pool.clone());
+        }
+        let pool = Exclusive::to(endpoint, self.connections, self.connect_timeout)?;
+        pools.insert(node, pool.clone());
+        Ok(pool)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Exclusive>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn ask(connection: &mut Connection, command: &Cmd) -> Result<Value> {
+    use redis::aio::ConnectionLike;
+    match connection.req_packed_command(command).await {
+        Ok(Value::ServerError(refused)) => Err(error::refused(&refused)),
+        Ok(reply) => Ok(reply),
+        Err(failed) => Err(error::reported(&failed)),
+    }
+}
+
+fn new_id() -> Id {
+    let mut bytes = [0; Id::BYTES];
+    for part in bytes.chunks_mut(8) {
+        part.copy_from_slice(&SystemRandom.next_u64().to_le_bytes()[..part.len()]);
+    }
+    Id::new(bytes)
+}
+
+fn hex(id: &Id) -> String {
+    id.as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
