@@ -11,7 +11,13 @@ use crate::error;
 
 /// One complete reply of RESP3, errors included.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame(Bytes);
+pub(crate) enum Frame {
+    /// As it came.
+    Plain(Bytes),
+    /// An array, part by part: so the parts of a large one need not stand in one piece of
+    /// memory.
+    Array(Vec<Self>),
+}
 
 /// How far the search for the end of a reply has come: it goes on there when more bytes
 /// have arrived.
@@ -155,28 +161,50 @@ fn string_length(length: u64) -> std::result::Result<usize, Malformed> {
         .ok_or(Malformed("a string of more than 512 MiB"))
 }
 
-impl Frame {
-    /// A reply whose end was found.
-    pub(super) fn new(bytes: Bytes) -> Self {
-        Self(bytes)
+/// The first line of an array: its length in bytes, and how many parts follow. `None`
+/// where the bytes begin another reply, or the line has no end yet.
+pub(super) fn array_header(bytes: &[u8]) -> std::result::Result<Option<(usize, usize)>, Malformed> {
+    if bytes.first() != Some(&b'*') || bytes.starts_with(b"*-") {
+        return Ok(None);
     }
+    let Some(header) = Header::read(bytes)? else {
+        return Ok(None);
+    };
+    let parts = usize::try_from(header.parts).ok();
+    let parts = parts.filter(|_| header.parts <= MOST_PARTS);
+    let parts = parts.ok_or(Malformed("a reply of more parts than Redis sends"))?;
+    Ok(Some((header.bytes, parts)))
+}
 
+impl Frame {
     /// Something the server says without having been asked.
     pub(super) fn is_push(&self) -> bool {
-        self.0.first() == Some(&b'>')
+        matches!(self, Self::Plain(bytes) if bytes.first() == Some(&b'>'))
     }
 
     /// The reply in the types of the client library. Copies its strings.
     pub(crate) fn value(&self) -> Result<Value> {
-        redis::parse_redis_value(&self.0).map_err(|failed| error::reported(&failed))
+        match self {
+            Self::Plain(bytes) => {
+                redis::parse_redis_value(bytes).map_err(|failed| error::reported(&failed))
+            }
+            Self::Array(parts) => parts
+                .iter()
+                .map(Self::value)
+                .collect::<Result<_>>()
+                .map(Value::Array),
+        }
     }
 
     /// The refusal that the reply is, if it is one.
     pub(crate) fn refusal(&self) -> Option<ServerError> {
-        if !matches!(self.0.first(), Some(b'-' | b'!')) {
+        let Self::Plain(bytes) = self else {
+            return None;
+        };
+        if !matches!(bytes.first(), Some(b'-' | b'!')) {
             return None;
         }
-        match redis::parse_redis_value(&self.0) {
+        match redis::parse_redis_value(bytes) {
             Ok(Value::ServerError(refusal)) => Some(refusal),
             _ => None,
         }
@@ -184,65 +212,41 @@ impl Frame {
 
     /// The reply to `SET`: whether the value was stored; `None` for any other reply.
     pub(crate) fn stored(&self) -> Option<bool> {
-        match &self.0[..] {
-            b"+OK\r\n" => Some(true),
-            b"_\r\n" | b"$-1\r\n" => Some(false),
-            _ => None,
+        match self {
+            Self::Plain(bytes) => match &bytes[..] {
+                b"+OK\r\n" => Some(true),
+                b"_\r\n" | b"$-1\r\n" => Some(false),
+                _ => None,
+            },
+            Self::Array(_) => None,
         }
     }
 
     /// The reply to `GET`, without a copy: a string or nothing; `None` for any other
     /// reply.
     pub(crate) fn string(&self) -> Option<Option<Bytes>> {
-        match self.0.first()? {
+        let Self::Plain(bytes) = self else {
+            return None;
+        };
+        match bytes.first()? {
             b'_' => Some(None),
             b'$' => {
-                let header = Header::read(&self.0).ok()??;
-                let end = header.string_bytes.map(|bytes| header.bytes + bytes);
-                Some(end.map(|end| self.0.slice(header.bytes..end)))
+                let header = Header::read(bytes).ok()??;
+                let end = header.string_bytes.map(|length| header.bytes + length);
+                Some(end.map(|end| bytes.slice(header.bytes..end)))
             }
             _ => None,
         }
     }
 
-    /// The parts of a reply that has several; `None` for any other reply.
-    pub(crate) fn parts(&self) -> Option<impl ExactSizeIterator<Item = Self>> {
-        if self.0.first() != Some(&b'*') {
-            return None;
+    /// The parts of an array; `None` for any other reply.
+    pub(crate) fn parts(self) -> Option<Vec<Self>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Array(parts) => Some(parts),
         }
-        let header = Header::read(&self.0).ok()??;
-        Some(Parts {
-            rest: self.0.slice(header.bytes..),
-            left: usize::try_from(header.parts).ok()?,
-        })
     }
 }
-
-struct Parts {
-    rest: Bytes,
-    left: usize,
-}
-
-impl Iterator for Parts {
-    type Item = Frame;
-
-    fn next(&mut self) -> Option<Frame> {
-        if self.left == 0 {
-            return None;
-        }
-        let Ok(Found::End(end)) = Search::new().go_on(&self.rest) else {
-            return None;
-        };
-        self.left -= 1;
-        Some(Frame(self.rest.split_to(end)))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
-}
-
-impl ExactSizeIterator for Parts {}
 
 #[cfg(test)]
 mod tests {
@@ -322,12 +326,12 @@ mod tests {
             Ok(Found::AtLeast(deep.len() + 1))
         );
         let closed = [deep, b":1\r\n".to_vec()].concat();
-        let frame = Frame::new(closed.into());
+        let frame = Frame::Plain(closed.into());
         assert!(frame.value().is_err(), "the library refuses to read it");
     }
 
     fn frame(reply: &'static [u8]) -> Frame {
-        Frame::new(Bytes::from_static(reply))
+        Frame::Plain(Bytes::from_static(reply))
     }
 
     #[test]
@@ -344,12 +348,17 @@ mod tests {
         assert_eq!(frame(b"+QUEUED\r\n").stored(), None);
         assert_eq!(frame(b"-OOM no\r\n").refusal().unwrap().code(), "OOM");
         assert!(frame(b"+OK\r\n").refusal().is_none());
-        let several = frame(b"*3\r\n$1\r\na\r\n_\r\n*1\r\n:1\r\n");
-        let parts: Vec<Frame> = several.parts().unwrap().collect();
-        assert_eq!(parts[0].string(), Some(Some("a".into())));
-        assert_eq!(parts[1].string(), Some(None));
-        assert_eq!(parts[2].value().unwrap(), Value::Array(vec![Value::Int(1)]));
-        assert_eq!(frame(b"*0\r\n").parts().unwrap().len(), 0);
         assert!(frame(b"+OK\r\n").parts().is_none());
+    }
+
+    #[test]
+    fn arrays_are_known_by_their_first_line() {
+        assert_eq!(array_header(b"*12\r\n$1"), Ok(Some((5, 12))));
+        assert_eq!(array_header(b"*0\r\n"), Ok(Some((4, 0))));
+        assert_eq!(array_header(b"*1"), Ok(None), "not yet");
+        assert_eq!(array_header(b"*-1\r\n"), Ok(None), "nothing");
+        assert_eq!(array_header(b"$1\r\n"), Ok(None));
+        assert!(array_header(b"*x\r\n").is_err());
+        assert!(array_header(b"*9999999999\r\n").is_err());
     }
 }

@@ -20,13 +20,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{mem, slice};
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use larder_cache_core::{Error, Key};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 
-use self::frame::{Found, Search};
+use self::frame::{Found, Malformed, Search};
 use self::queue::{Batch, Limits, Queue};
 use self::request::{Answer, Ask, Request};
 use crate::error;
@@ -52,8 +52,22 @@ pub(super) struct Driver<S> {
     is_flushed: bool,
     read: BytesMut,
     search: Search,
+    array: Option<Array>,
     sweep: Pin<Box<Sleep>>,
     is_sweeping: bool,
+}
+
+/// An array that has not come whole yet.
+#[derive(Debug)]
+struct Array {
+    awaited: usize,
+    parts: Vec<Frame>,
+}
+
+impl Array {
+    fn is_complete(&self) -> bool {
+        self.parts.len() == self.awaited
+    }
 }
 
 /// How a connection ended.
@@ -87,7 +101,7 @@ const READ_BYTES: usize = 64 << 10;
 const UNWRITTEN_BYTES: usize = 256 << 10;
 
 /// What a buffer may keep for the next time.
-const KEPT_BYTES: usize = 1 << 20;
+const KEPT_BYTES: usize = 2 << 20;
 
 /// Fewer values in a row than this are asked for one by one.
 const JOIN_FROM: usize = 3;
@@ -116,6 +130,7 @@ pub(super) fn connection<S>(stream: S) -> (Asker, Driver<S>) {
         is_flushed: true,
         read: BytesMut::new(),
         search: Search::new(),
+        array: None,
         sweep: Box::pin(sleep(Duration::ZERO)),
         is_sweeping: false,
     };
@@ -226,28 +241,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// were answered.
     fn hand_out(&mut self) -> Result<usize, Error> {
         let mut answered = 0;
-        while !self.read.is_empty() {
-            match self
-                .search
-                .go_on(&self.read)
-                .map_err(frame::Malformed::into_error)?
-            {
-                Found::End(end) => {
-                    let frame = Frame::new(self.read.split_to(end).freeze());
-                    self.search = Search::new();
-                    if !frame.is_push() {
-                        answered += self.give(frame)?;
+        while let Some(frame) = self.next_frame().map_err(Malformed::into_error)? {
+            let frame = match &mut self.array {
+                Some(array) => {
+                    array.parts.push(frame);
+                    match array.is_complete() {
+                        true => self.array.take().map(|array| Frame::Array(array.parts)),
+                        false => None,
                     }
                 }
-                Found::AtLeast(end) => {
-                    let missing = end.saturating_sub(self.read.len());
-                    // The server's word for a length is not taken for more than this.
-                    self.read.reserve(missing.min(KEPT_BYTES));
-                    break;
-                }
+                None => Some(frame),
+            };
+            if let Some(frame) = frame.filter(|frame| !frame.is_push()) {
+                answered += self.give(frame)?;
             }
         }
         Ok(answered)
+    }
+
+    /// The next value that is complete: a reply, or a part of an array.
+    fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
+        if self.array.is_none()
+            && let Some((bytes, parts)) = frame::array_header(&self.read)?
+        {
+            self.read.advance(bytes);
+            if parts == 0 {
+                return Ok(Some(Frame::Array(Vec::new())));
+            }
+            self.array = Some(Array {
+                awaited: parts,
+                // The server's word for a number is not taken for more than this.
+                parts: Vec::with_capacity(parts.min(JOIN_MOST)),
+            });
+        }
+        if self.read.is_empty() {
+            return Ok(None);
+        }
+        match self.search.go_on(&self.read)? {
+            Found::End(end) => {
+                self.search = Search::new();
+                Ok(Some(Frame::Plain(self.read.split_to(end).freeze())))
+            }
+            Found::AtLeast(end) => {
+                let missing = end.saturating_sub(self.read.len());
+                // Nor for a length. What has no known length grows by doubling.
+                let room = missing.max(self.read.len()).min(KEPT_BYTES);
+                self.read.reserve(room);
+                Ok(None)
+            }
+        }
     }
 
     /// Gives a reply to who is first in line.
@@ -277,7 +319,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             Some(Sent::Joined(requests)) => {
                 let answered = requests.len();
-                request::share(requests, &frame)?;
+                request::share(requests, frame)?;
                 Ok(answered)
             }
             _ => Err(error::unasked()),

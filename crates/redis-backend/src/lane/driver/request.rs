@@ -115,12 +115,10 @@ pub(super) fn write_gets(out: &mut Vec<u8>, gets: &[Request]) {
 }
 
 /// Gives each of the requests that were joined its part of the reply, or the refusal.
-pub(super) fn share(gets: Vec<Request>, reply: &Frame) -> Result<()> {
-    let Some(parts) = reply.parts() else {
-        for mut get in gets {
-            get.tell(Ok(Frames::One(reply.clone())));
-        }
-        return Ok(());
+pub(super) fn share(gets: Vec<Request>, reply: Frame) -> Result<()> {
+    let parts = match reply {
+        Frame::Array(parts) => parts,
+        refusal @ Frame::Plain(_) => vec![refusal; gets.len()],
     };
     if parts.len() != gets.len() {
         return Err(unexpected_reply("as many values as keys"));
