@@ -279,13 +279,14 @@ impl NamespaceHandle {
                 backend.head(keys, MAX_HEADER_BYTES, call)
             })
             .await?;
+        let mut times = self.shared.server_times();
         let mut fresh = Vec::with_capacity(keys.len());
         for (key, head) in keys.iter().zip(heads) {
             let Some(head) = head.filter(|_| !self.shared.pending.holds(key)) else {
                 fresh.push(None);
                 continue;
             };
-            let now = self.shared.server_time(key, budget).await?;
+            let now = times.of(key, budget).await?;
             let header = Header::read(&head.bytes, head.total_bytes).ok();
             let in_header =
                 header.and_then(|header| reading::fresh_for(&header, &settings, compressor, now));

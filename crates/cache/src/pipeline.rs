@@ -169,7 +169,14 @@ impl<V: Value> TypedCache<V> {
                 let terms = Terms::of(options)?;
                 let prepared = self
                     .shared
-                    .prepare(&self.space, key, Some(value), &terms, budget)
+                    .prepare(
+                        &self.space,
+                        key,
+                        Some(value),
+                        &terms,
+                        &mut self.shared.server_times(),
+                        budget,
+                    )
                     .await?;
                 let Prepared { write, slot } = prepared.ok_or_else(unanswered)?;
                 (Operation::Set(write), slot)

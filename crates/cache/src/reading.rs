@@ -84,6 +84,7 @@ impl Shared {
             other => other?,
         };
         let reader = Reader::new(self, space, &settings);
+        let mut times = self.server_times();
         let mut found = Vec::with_capacity(keys.len());
         for (index, stored) in stored.into_iter().enumerate() {
             found.push(match stored {
@@ -93,7 +94,7 @@ impl Shared {
                 }
                 Some(stored) => {
                     let physical = &physical[index];
-                    let now = self.server_time(physical, budget).await?;
+                    let now = times.of(physical, budget).await?;
                     reader.take_in(keys[index], physical, &stored, now, samples[index])
                 }
             });

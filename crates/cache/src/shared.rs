@@ -74,6 +74,26 @@ impl Budget {
     }
 }
 
+/// The times of the servers that hold keys, at one moment: asked once where they have one
+/// clock.
+pub(crate) struct ServerTimes<'a> {
+    shared: &'a Shared,
+    of_all: Option<Timestamp>,
+}
+
+impl ServerTimes<'_> {
+    pub(crate) async fn of(&mut self, key: &Key, budget: &mut Budget) -> Result<Timestamp> {
+        if let Some(known) = self.of_all {
+            return Ok(known);
+        }
+        let now = self.shared.server_time(key, budget).await?;
+        if self.shared.backend.capabilities().one_clock {
+            self.of_all = Some(now);
+        }
+        Ok(now)
+    }
+}
+
 impl SpaceState {
     pub(crate) fn id(&self) -> u32 {
         self.registered.id()
@@ -131,6 +151,14 @@ impl Shared {
         let now = now.await;
         budget.spend(self.clock.now().since(began));
         now
+    }
+
+    /// The times of the servers that hold keys, at one moment.
+    pub(crate) fn server_times(&self) -> ServerTimes<'_> {
+        ServerTimes {
+            shared: self,
+            of_all: None,
+        }
     }
 
     /// Waits for other calls of this process, on the time that is left.

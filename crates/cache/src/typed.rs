@@ -33,6 +33,9 @@ pub struct TypedCache<V> {
     values: PhantomData<fn() -> V>,
 }
 
+/// The values that are known, and the keys that are not.
+type Known<K, V> = (HashMap<K, Arc<V>>, Vec<K>);
+
 impl<V: Value> TypedCache<V> {
     pub(crate) fn new(namespace: NamespaceHandle) -> Self {
         Self {
@@ -111,15 +114,7 @@ impl<V: Value> TypedCache<V> {
         keys: impl IntoIterator<Item = K>,
         options: GetOptions,
     ) -> Result<HashMap<K, Arc<V>>> {
-        let mut values = HashMap::new();
-        let mut unknown = Vec::new();
-        for key in keys {
-            match self.shared.l1_answer(&self.space, key.as_ref())? {
-                Some(Some(value)) => drop(values.insert(key, value)),
-                Some(None) => {}
-                None => unknown.push(key),
-            }
-        }
+        let (mut values, unknown) = self.ask_l1(keys)?;
         if unknown.is_empty() {
             return Ok(values);
         }
@@ -149,6 +144,24 @@ impl<V: Value> TypedCache<V> {
             }
         }
         Ok(values)
+    }
+
+    /// What L1 knows of the keys, and the keys it does not know.
+    fn ask_l1<K: AsRef<str> + Eq + Hash>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Known<K, V>> {
+        let keys = keys.into_iter();
+        let mut values = HashMap::with_capacity(keys.size_hint().0);
+        let mut unknown = Vec::with_capacity(keys.size_hint().0);
+        for key in keys {
+            match self.shared.l1_answer(&self.space, key.as_ref())? {
+                Some(Some(value)) => drop(values.insert(key, value)),
+                Some(None) => {}
+                None => unknown.push(key),
+            }
+        }
+        Ok((values, unknown))
     }
 
     /// Stores a value for the namespace's time to live.
@@ -182,7 +195,8 @@ impl<V: Value> TypedCache<V> {
         let mut budget = shared.budget(options.budget);
         let terms = Terms::of(&options)?;
         let value = value.into();
-        let prepared = shared.prepare(space, key, Some(&value), &terms, &mut budget);
+        let mut times = shared.server_times();
+        let prepared = shared.prepare(space, key, Some(&value), &terms, &mut times, &mut budget);
         let Some(Prepared { write, slot }) = prepared.await? else {
             return Ok(());
         };
@@ -221,10 +235,11 @@ impl<V: Value> TypedCache<V> {
         let terms = Terms::of(&options)?;
         let entries: Vec<(K, Arc<V>)> = entries.into_iter().map(|(k, v)| (k, v.into())).collect();
         let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
+        let mut times = shared.server_times();
         let mut writes = Vec::with_capacity(keys.len());
         let mut slots = Vec::with_capacity(keys.len());
         for (key, (_, value)) in keys.iter().zip(&entries) {
-            let prepared = shared.prepare(space, key, Some(value), &terms, &mut budget);
+            let prepared = shared.prepare(space, key, Some(value), &terms, &mut times, &mut budget);
             let prepared = prepared.await?;
             writes.extend(prepared.map(|Prepared { write, slot }| {
                 slots.push(slot);

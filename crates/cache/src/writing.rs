@@ -12,7 +12,7 @@ use crate::l1::Slot;
 use crate::lifetime;
 use crate::options::SetOptions;
 use crate::payload;
-use crate::shared::{Budget, Shared, SpaceState};
+use crate::shared::{Budget, ServerTimes, Shared, SpaceState};
 use crate::value::Value;
 
 /// How a value is to be stored.
@@ -55,6 +55,7 @@ impl Shared {
         key: &str,
         value: Option<&Arc<V>>,
         terms: &Terms,
+        times: &mut ServerTimes<'_>,
         budget: &mut Budget,
     ) -> Result<Option<Prepared>> {
         let settings = space.settings();
@@ -72,7 +73,7 @@ impl Shared {
         let Some(lifetime) = lifetime else {
             return Ok(None);
         };
-        let now = self.server_time(&physical, budget).await?;
+        let now = times.of(&physical, budget).await?;
         let entry = self.entry(&settings, &physical, value, terms, lifetime, now)?;
         let plain_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
         Ok(Some(Prepared {

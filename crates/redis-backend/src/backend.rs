@@ -93,7 +93,10 @@ impl Backend for RedisBackend {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::shared_server()
+        match self.servers.is_cluster() {
+            true => Capabilities::shared_servers(),
+            false => Capabilities::shared_server(),
+        }
     }
 
     async fn now(&self, key: &Key, call: Call) -> Result<Timestamp> {

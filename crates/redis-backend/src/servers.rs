@@ -33,6 +33,10 @@ impl Servers {
         })
     }
 
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.topology.way(), Way::Many(_))
+    }
+
     /// Where the server is that takes the writes of a key now.
     pub(crate) async fn endpoint_of(&self, key: &Key, call: Call) -> Result<Arc<Endpoint>> {
         match self.topology.way() {

@@ -31,6 +31,9 @@ pub struct Capabilities {
     pub shared: bool,
     /// Values outlive this process.
     pub persistent: bool,
+    /// All keys are kept by one clock, so that the [time](crate::Backend::now) of one is that
+    /// of all.
+    pub one_clock: bool,
 }
 
 impl Capabilities {
@@ -40,6 +43,7 @@ impl Capabilities {
         Self {
             shared: false,
             persistent: false,
+            one_clock: true,
         }
     }
 
@@ -49,6 +53,16 @@ impl Capabilities {
         Self {
             shared: true,
             persistent: true,
+            one_clock: true,
+        }
+    }
+
+    /// Several servers that many processes use, each with some of the keys.
+    #[must_use]
+    pub const fn shared_servers() -> Self {
+        Self {
+            one_clock: false,
+            ..Self::shared_server()
         }
     }
 }

@@ -108,7 +108,9 @@ impl Shared {
         let errand = async {
             let terms = terms.merged(&fill.said, load_cost)?;
             let value = fill.value.as_ref();
-            match self.prepare(space, fill.key, value, &terms, budget).await? {
+            let times = &mut self.server_times();
+            let prepared = self.prepare(space, fill.key, value, &terms, times, budget);
+            match prepared.await? {
                 Some(prepared) => Ok(Errand::Store(prepared)),
                 None => self
                     .physical_key(&space.settings(), fill.key)

@@ -4,14 +4,19 @@ use bytes::Bytes;
 use larder_cache_core::{ErrorKind, Head, Key, Result};
 use redis::{Pipeline, Value};
 
-use super::{BATCH, command, command_for_all, reply};
+use super::{BATCH, command, reply};
 use crate::error::{refused, unexpected_reply};
-use crate::lane::Link;
+use crate::lane::{Link, word, words};
 
 pub(crate) async fn get(link: &Link, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
     let mut values = Vec::with_capacity(keys.len());
     for keys in keys.chunks(BATCH) {
-        let reply = link.frame(&command_for_all("MGET", keys)).await?;
+        let write = |out: &mut Vec<u8>| {
+            words(out, 1 + keys.len());
+            word(out, b"MGET");
+            keys.iter().for_each(|key| word(out, key.as_bytes()));
+        };
+        let reply = link.one(write).await?;
         let found = reply.parts().filter(|found| found.len() == keys.len());
         let found = found.ok_or_else(|| unexpected_reply("as many values as keys"))?;
         for value in found {

@@ -74,7 +74,8 @@ impl Link {
 
     /// Sends a command and waits for its reply.
     pub(crate) async fn ask(&self, command: &Cmd) -> Result<Value> {
-        self.frame(command).await?.value()
+        let write = |out: &mut Vec<u8>| command.write_packed_command(out);
+        self.one(write).await?.value()
     }
 
     /// Sends commands in one go and waits for all replies, each a result of its own.
@@ -94,9 +95,8 @@ impl Link {
         frames.iter().map(Frame::value).collect()
     }
 
-    /// Sends a command and waits for its reply as it came.
-    pub(crate) async fn frame(&self, command: &Cmd) -> Result<Frame> {
-        let write = |out: &mut Vec<u8>| command.write_packed_command(out);
+    /// Sends the one command that is written down and waits for its reply as it came.
+    pub(crate) async fn one(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<Frame> {
         let answer = self.asker.commands(write, 1, None).await;
         self.accept(answer).map_err(|why| self.failure(why))?
     }
