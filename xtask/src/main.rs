@@ -8,6 +8,7 @@
 mod arguments;
 mod bench;
 mod cargo;
+mod chaos;
 mod ci;
 mod failure;
 mod redis;
@@ -40,6 +41,10 @@ Usage: cargo xtask COMMAND
       Run one benchmark suite, or all. ARGS go to criterion: a name to filter
       by, --save-baseline NAME, ... Those of hot-path are its own: --rounds N,
       --slice MS, --only WORKLOADS, --adapters NAMES, --json
+
+  chaos [--seconds N] [--seed S] [--only NAME_OR_NUMBER] [--json] [--list]
+      Break servers and networks under load and hold what happens against the
+      criteria. Long faults are shortened to fit into N seconds. Default: 120.
 
   ci
       All that CI checks, in the same order.
@@ -76,6 +81,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         test::RUNNER_COMMAND => test::run_binary(rest),
         "redis" => redis::run(rest),
         "bench" => bench::run(rest),
+        "chaos" => chaos::run(rest),
         "ci" => ci::run(rest),
         unknown => Err(Failure::Usage(format!("unknown command `{unknown}`"))),
     }

@@ -24,12 +24,12 @@ const TIERS: &[&[&str]] = &[
     &["automation"],
     &["larder"],
     &["http", "tower"],
-    &["cli", "learning-assistant", "benches", "xtask"],
+    &["chaos", "cli", "learning-assistant", "benches", "xtask"],
 ];
 
 /// Never published, so nothing published may need them.
 const FOR_TESTS_ONLY: &[&str] = &["testkit", "simulator"];
-const MAY_USE_TEST_CRATES: &[&str] = &["xtask", "benches", "testkit", "simulator"];
+const MAY_USE_TEST_CRATES: &[&str] = &["chaos", "xtask", "benches", "testkit", "simulator"];
 
 /// `benches` measures Larder against the bare client.
 const MAY_NAME_REDIS_CLIENT: &[&str] = &["redis-backend", "benches"];

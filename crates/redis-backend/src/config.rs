@@ -67,8 +67,8 @@ pub struct RedisConfig {
     /// of this and doubles; each is shortened at random, by half at most. Default: 200
     /// milliseconds.
     pub retry_delay: Duration,
-    /// After so many failures in a row that time may mend (no answer, a lost connection, a
-    /// server that is loading its data) the circuit breaker of a server opens. Default: 5.
+    /// After so many calls in a row without an answer (the budget ended, the connection
+    /// broke) the circuit breaker of a server opens. Default: 5.
     pub circuit_failures: u32,
     /// For how long an open circuit turns calls away before it lets one through to see
     /// how the server is. A new connection closes it at once. Default: 1 second.

@@ -80,10 +80,11 @@ pub(crate) fn never_sent(why: &Error) -> Error {
         .replay_safe()
 }
 
-/// The reply is of another type than the command's.
+/// The reply is of another type than the command's: those behind it can't be trusted
+/// either, and the connection is given up.
 pub(crate) fn unexpected_reply(expected: &'static str) -> Error {
     Error::new(
-        ErrorKind::Server,
+        ErrorKind::Connection,
         "the server answered with another type than the command has: is it Redis 6.2 or later, \
          or a proxy in between?",
     )

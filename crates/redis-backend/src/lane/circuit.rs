@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder_cache_core::{CircuitState, Clock, Error, Event, Moment, Observers, Result};
+use larder_cache_core::{CircuitState, Clock, Error, ErrorKind, Event, Moment, Observers, Result};
 
 use crate::error;
 
@@ -197,17 +197,16 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// What a server in trouble does; what it refuses for good, it refuses in health.
+/// What makes callers wait in vain. A refusal comes at once, and may be about writes alone.
 fn counts(why: &Error) -> bool {
-    use larder_cache_core::ErrorKind::{Backpressure, CircuitOpen};
-    why.is_transient() && !matches!(why.kind(), Backpressure | CircuitOpen)
+    matches!(why.kind(), ErrorKind::Timeout | ErrorKind::Connection)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use larder_cache_core::{ErrorKind, Observer};
+    use larder_cache_core::Observer;
     use larder_testkit::ManualClock;
 
     use super::*;
@@ -277,10 +276,10 @@ mod tests {
     }
 
     #[test]
-    fn what_a_healthy_server_refuses_does_not_count() {
+    fn what_is_answered_at_once_does_not_count() {
         let scene = scene();
         scene.fail(4);
-        let refused = Error::new(ErrorKind::Server, "out of memory");
+        let refused = Error::new(ErrorKind::Server, "too few replicas").transient();
         assert!(!scene.circuit.admit().unwrap().failed(&refused));
         scene.fail(4);
         assert_eq!(scene.circuit.state(), CircuitState::Closed);

@@ -144,17 +144,19 @@ impl Attempt {
                 driver,
                 sample,
             }),
-            Ok(Err(error)) => Err(self.refused(error, driver).await),
+            Ok(Err(error)) => Err(self.refused(error, driver, deadline).await),
             Err(_) => Err(self.silent()),
         }
     }
 
-    async fn refused(&self, error: Error, mut driver: Driver) -> Refusal {
+    async fn refused(&self, error: Error, mut driver: Driver, deadline: Instant) -> Refusal {
         match error.kind() {
-            ErrorKind::Connection => match driver.ended().await {
-                Some(Ending::Malformed(why)) => Refusal::Lasting(why.with("node", &self.node)),
-                Some(Ending::Broken(why)) => Refusal::Passing(self.hung_up(&why)),
-                None => Refusal::Passing(self.hung_up(&error)),
+            ErrorKind::Connection => match timeout_at(deadline, driver.ended()).await {
+                Ok(Some(Ending::Malformed(why))) => Refusal::Lasting(why.with("node", &self.node)),
+                Ok(Some(Ending::Broken(why))) => Refusal::Passing(self.hung_up(&why)),
+                Ok(None) => Refusal::Passing(self.hung_up(&error)),
+                // A reply that makes no sense does not end the connection by itself.
+                Err(_) => Refusal::Passing(error.with("node", &self.node)),
             },
             _ => Refusal::of(error.with("node", &self.node)),
         }

@@ -48,22 +48,14 @@ impl<'a> Turn<'a> {
     /// Reads one value.
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>> {
         let answer = self.link.get(key, self.deadline).await;
-        let frame = self.answered(answer)?;
-        frame
-            .string()
-            .ok_or_else(|| error::unexpected_reply("a string or nothing"))
+        self.answered(answer, |frame| frame.string(), "a string or nothing")
     }
 
     /// Stores one value, if its condition holds.
     pub(crate) async fn set(&self, write: &Write) -> Result<bool> {
-        let answer = self
-            .link
-            .command(|out| commands::write_set(out, write), self.deadline)
-            .await;
-        let frame = self.answered(answer)?;
-        frame
-            .stored()
-            .ok_or_else(|| error::unexpected_reply("OK or nothing"))
+        let write = |out: &mut Vec<u8>| commands::write_set(out, write);
+        let answer = self.link.command(write, self.deadline).await;
+        self.answered(answer, |frame| frame.stored(), "OK or nothing")
     }
 
     /// Runs commands on the link until the budget ends.
@@ -72,15 +64,19 @@ impl<'a> Turn<'a> {
         self.end(ended.unwrap_or_else(|_| Err(self.late(error::no_answer(self.budget)))))
     }
 
-    fn answered(&self, answer: Result<Result<Frame>, Unanswered>) -> Result<Frame> {
-        let result = answer.unwrap_or_else(|why| {
-            Err(match why {
-                Unanswered::Late => self.late(error::no_answer(self.budget)),
-                Unanswered::NeverSent => self.late(error::not_sent(self.budget)),
-                broken => self.link.failure(broken),
-            })
-        });
-        self.end(result)
+    fn answered<T>(
+        &self,
+        answer: Result<Result<Frame>, Unanswered>,
+        read: impl FnOnce(&Frame) -> Option<T>,
+        expected: &'static str,
+    ) -> Result<T> {
+        self.end(match answer {
+            Ok(Ok(frame)) => read(&frame).ok_or_else(|| error::unexpected_reply(expected)),
+            Ok(Err(refused)) => Err(refused),
+            Err(Unanswered::Late) => Err(self.late(error::no_answer(self.budget))),
+            Err(Unanswered::NeverSent) => Err(self.late(error::not_sent(self.budget))),
+            Err(broken) => Err(self.link.failure(broken)),
+        })
     }
 
     fn late(&self, error: Error) -> Error {
@@ -99,6 +95,10 @@ impl<'a> Turn<'a> {
                 Err(error::closed())
             }
             Err(error) => {
+                // Replies that have gone astray, if it is still open.
+                if error.kind() == ErrorKind::Connection {
+                    self.link.dismiss(&error);
+                }
                 if self.leave.failed(&error) {
                     self.link.suspect();
                 }

@@ -67,6 +67,9 @@ impl Search {
             if end > bytes.len() {
                 return Ok(Found::AtLeast(end));
             }
+            if header.string_bytes.is_some() && !bytes[..end].ends_with(b"\r\n") {
+                return Err(Malformed("a string that does not end where it should"));
+            }
             self.at = end;
             self.awaited = self.awaited - 1 + header.parts;
             if self.awaited > MOST_PARTS {
@@ -130,6 +133,12 @@ impl Header {
             b'%' => header.parts = 2 * length(text)?.unwrap_or(0),
             // An attribute stands before the value that it is about.
             b'|' => header.parts = 2 * length(text)?.unwrap_or(0) + 1,
+            b'_' if !text.is_empty() => return Err(Malformed("a nothing that is something")),
+            b':' if !is_number(text) => return Err(Malformed("a number that is none")),
+            // A line end that was damaged would swallow the next line.
+            _ if text.iter().any(u8::is_ascii_control) => {
+                return Err(Malformed("a control character in a line"));
+            }
             _ => {}
         }
         Ok(Some(header))
@@ -152,6 +161,11 @@ fn length(text: &[u8]) -> std::result::Result<Option<u64>, Malformed> {
         }
     }
     Ok(Some(number))
+}
+
+fn is_number(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 fn string_length(length: u64) -> std::result::Result<usize, Malformed> {
@@ -194,6 +208,10 @@ impl Frame {
                 .collect::<Result<_>>()
                 .map(Value::Array),
         }
+    }
+
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Plain(bytes) if matches!(bytes.first(), Some(b'-' | b'!')))
     }
 
     /// The refusal that the reply is, if it is one.
@@ -310,6 +328,11 @@ mod tests {
             b"*99999999999\r\n",
             b"*9999999999\r\n",
             b"+OK\n",
+            b"$2\r\nabc\r\n",
+            b"_x\r\n",
+            b":1x\r\n",
+            b":\r\n",
+            b"+a\tb\r\n",
             b"\n",
             &long_line,
         ] {

@@ -313,6 +313,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Ok(1);
         }
         match self.sent.pop_front() {
+            Some(Sent::One(request)) if !request.may_be_answered_by(&frame) => {
+                Err(error::unexpected_reply("a string or nothing"))
+            }
             Some(Sent::One(mut request)) => {
                 request.tell(Ok(Frames::One(frame)));
                 Ok(1)

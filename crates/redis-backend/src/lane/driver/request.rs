@@ -66,6 +66,11 @@ impl Request {
         }
     }
 
+    /// Whether it could be the reply: any other means that replies have gone astray.
+    pub(super) fn may_be_answered_by(&self, reply: &Frame) -> bool {
+        !self.is_get() || reply.string().is_some() || reply.is_refusal()
+    }
+
     pub(super) fn is_get(&self) -> bool {
         matches!(self.ask, Ask::Get(_))
     }
@@ -118,7 +123,8 @@ pub(super) fn write_gets(out: &mut Vec<u8>, gets: &[Request]) {
 pub(super) fn share(gets: Vec<Request>, reply: Frame) -> Result<()> {
     let parts = match reply {
         Frame::Array(parts) => parts,
-        refusal @ Frame::Plain(_) => vec![refusal; gets.len()],
+        refusal if refusal.is_refusal() => vec![refusal; gets.len()],
+        Frame::Plain(_) => Vec::new(),
     };
     if parts.len() != gets.len() {
         return Err(unexpected_reply("as many values as keys"));
