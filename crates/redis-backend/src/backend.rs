@@ -40,7 +40,8 @@ use crate::servers::Servers;
 /// # Cost
 /// One round trip per call and per 1,000 keys of it, to each node at the same time;
 /// [`pipeline`](Backend::pipeline) is always one where there is one server. A value that is
-/// read is handed on in the buffer that the client library put it into.
+/// read is handed on in the buffer it was read into: a small one keeps up to 64 KiB of its
+/// neighbours in memory for as long as it lives.
 ///
 /// A value above [`bulk_from`](RedisConfig::bulk_from) goes over connections of its own: one
 /// round trip more to read it and two more to store it, each with a sign of life of the
@@ -67,8 +68,9 @@ impl RedisBackend {
     ///
     /// # Errors
     /// Kind `Config` for settings that can't work, for a replica, for a server that is too
-    /// old, for nodes that are no cluster and for a service that no Sentinel knows; kind `Auth` where the login is refused; kind `Connection` where something
-    /// else than Redis answers. A server that is down, silent or loading its data is an
+    /// old, for nodes that are no cluster and for a service that no Sentinel knows; kind
+    /// `Auth` where the login is refused; kind `Connection` where something else than Redis
+    /// answers. A server that is down, silent or loading its data is an
     /// error with [`AtStart::Required`](crate::AtStart::Required) alone.
     pub async fn connect(
         config: RedisConfig,

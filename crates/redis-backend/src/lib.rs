@@ -1,10 +1,12 @@
-//! Larder's backend for Redis 6.2 and later and for Valkey.
+//! Larder's backend for Redis 6.2 and later and for Valkey: one server, the master behind
+//! Sentinels, or a cluster.
 //!
-//! [`RedisBackend`] implements [`Backend`](larder_cache_core::Backend) on one server, on the
-//! master behind Sentinels, and on a cluster, over one shared connection to each server that
-//! pipelines the commands of all callers. The connections are supervised: a heartbeat
-//! notices a server that has gone silent, a lost connection is made anew for as long as it
-//! takes, and meanwhile calls fail at once. No call ever takes longer than its budget.
+//! [`RedisBackend`] implements [`Backend`](larder_cache_core::Backend) over one connection to
+//! each server, which all callers share: what they ask for at the same time leaves together.
+//! Connections are supervised: a server that has gone silent is noticed, a lost connection is
+//! made anew for as long as it takes, and meanwhile calls fail at once. A circuit breaker keeps
+//! calls away from a server that leaves them without an answer. No call takes longer than its
+//! budget, and large values go over connections of their own.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -27,7 +29,7 @@
 //!
 //! # What this crate does not do
 //! It repeats no command but one that was refused in a way that proves that it had no effect,
-//! and that only in a cluster. It breaks no circuit and knows nothing of what the values mean, but for the expiry in
+//! and that only in a cluster. It knows nothing of what the values mean, but for the expiry in
 //! their header, which [`expire`](larder_cache_core::Backend::expire) moves.
 
 mod address;

@@ -11,7 +11,7 @@
 //! | `REDIS_PASSWORD` | text | none |
 //! | `REDIS_KEY_PREFIX` | letters, digits, `_`, `-`, `.` | `app` |
 //! | `REDIS_MAX_RETRIES` | attempts, 0 to 1000 | 3 |
-//! | `REDIS_RETRY_DELAY` | milliseconds, 1 to 3600000 | 1000 |
+//! | `REDIS_RETRY_DELAY` | milliseconds, 1 to 3600000 | 200 |
 //! | `CACHE_TTL_DEFAULT` | seconds | 3600 |
 //! | `CACHE_TTL_SHORT` | seconds | 300 |
 //! | `CACHE_TTL_MEDIUM` | seconds | 1800 |
@@ -69,7 +69,8 @@ pub struct Config {
     pub redis_key_prefix: String,
     /// `REDIS_MAX_RETRIES`: attempts to connect at the start, after the first.
     pub redis_max_retries: u32,
-    /// `REDIS_RETRY_DELAY`: the longest pause between attempts to connect.
+    /// `REDIS_RETRY_DELAY`: the longest time from one attempt to connect to the
+    /// next.
     pub redis_retry_delay: Duration,
     /// `CACHE_TTL_DEFAULT`, `_SHORT`, `_MEDIUM`, `_LONG`.
     pub ttl_classes: TtlClasses,
@@ -143,7 +144,7 @@ impl Config {
             redis_password: settings.secret("REDIS_PASSWORD")?,
             redis_key_prefix: settings.text("REDIS_KEY_PREFIX", "app"),
             redis_max_retries: settings.number("REDIS_MAX_RETRIES", "attempts", 0..=1000, 3)?,
-            redis_retry_delay: settings.millis("REDIS_RETRY_DELAY", 1..=hour, 1000)?,
+            redis_retry_delay: settings.millis("REDIS_RETRY_DELAY", 1..=hour, 200)?,
             ttl_classes: TtlClasses {
                 default: seconds("CACHE_TTL_DEFAULT", 3600)?,
                 short: seconds("CACHE_TTL_SHORT", 300)?,

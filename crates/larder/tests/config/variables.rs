@@ -51,7 +51,7 @@ fn nothing_set_is_all_defaults() {
     assert_eq!(config.redis_key_prefix, "app");
     assert_eq!(
         (config.redis_max_retries, config.redis_retry_delay),
-        (3, Duration::from_secs(1))
+        (3, Duration::from_millis(200))
     );
     assert_eq!(config.ttl_classes, larder::TtlClasses::default());
     assert_eq!(

@@ -6,7 +6,7 @@ use larder_cache_core::{Backend, Cursor, ErrorKind, Glob, Lifetime, Operation};
 use larder_redis_backend::{AtStart, RedisBackend, RedisConfig};
 use larder_testkit::RedisServer;
 
-use super::{SOON, ask, config, connect, keys, raw, write};
+use super::{SOON, ask, config, connect, key, keys, raw, write};
 
 const DOCUMENTED: &str = include_str!("../../../../docs/configuration.md");
 
@@ -42,6 +42,12 @@ pub(super) async fn use_all(backend: &RedisBackend) {
     let mut entry = write("b", "");
     entry.value = larder_cache_core::Entry { header, body }.encode();
     backend.set(&[entry], SOON).await.unwrap();
+    let mut large = write("large", "");
+    large.value = vec![0; 1 << 20].into();
+    backend.set(&[large], SOON).await.unwrap();
+    let large = backend.get(&[key("large")], SOON).await.unwrap();
+    assert_eq!(large[0].as_ref().map(|value| value.len()), Some(1 << 20));
+    backend.delete(&[key("large")], SOON).await.unwrap();
     for hard in [None, Some(Duration::from_secs(60))] {
         let lifetime = Lifetime { soft: None, hard };
         let moved = backend.expire(&own, lifetime, SOON).await.unwrap();
