@@ -112,7 +112,8 @@ impl Backend for RedisBackend {
         let deadline = deadline_of(call);
         let mut found = self.servers.get(keys, call).await?;
         if found.iter().flatten().any(|stored| is_stub(stored)) {
-            self.large(deadline).fetch(keys, &mut found).await?;
+            let large = self.large(deadline);
+            Box::pin(large.fetch(keys, &mut found)).await?;
         }
         Ok(found)
     }
@@ -135,7 +136,8 @@ impl Backend for RedisBackend {
             return Ok(Vec::new());
         }
         if writes.iter().any(|write| self.bulk.is_for(&write.value)) {
-            return self.large(deadline_of(call)).set(writes).await;
+            let large = self.large(deadline_of(call));
+            return Box::pin(large.set(writes)).await;
         }
         self.servers.set(writes, call).await
     }
@@ -188,7 +190,8 @@ impl Backend for RedisBackend {
             _ => false,
         };
         if operations.iter().any(is_large) {
-            return self.large(deadline).pipeline(operations).await;
+            let large = self.large(deadline);
+            return Box::pin(large.pipeline(operations)).await;
         }
         let mut replies = self.servers.pipeline(operations, call).await?;
         self.large(deadline)

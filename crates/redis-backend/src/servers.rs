@@ -15,6 +15,9 @@ use crate::lane::Turn;
 use crate::topology::{Topology, Way};
 
 /// The servers of a backend.
+///
+/// What a cluster does is boxed: every call is allocated at the size of its largest way, and
+/// the way to one server is small.
 #[derive(Debug)]
 pub(crate) struct Servers {
     topology: Topology,
@@ -41,7 +44,7 @@ impl Servers {
     pub(crate) async fn endpoint_of(&self, key: &Key, call: Call) -> Result<Arc<Endpoint>> {
         match self.topology.way() {
             Way::One(lane) => Ok(Arc::clone(lane.turn(call).await?.link().endpoint())),
-            Way::Many(cluster) => cluster.endpoint_of(key, call).await,
+            Way::Many(cluster) => Box::pin(cluster.endpoint_of(key, call)).await,
         }
     }
 
@@ -60,20 +63,20 @@ impl Servers {
     pub(crate) async fn now(&self, key: &Key, call: Call) -> Result<Timestamp> {
         match self.topology.way() {
             Way::One(lane) => lane.now(call).await,
-            Way::Many(cluster) => cluster.now(key, call).await,
+            Way::Many(cluster) => Box::pin(cluster.now(key, call)).await,
         }
     }
 
     pub(crate) async fn get(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Bytes>>> {
         if let Some(lane) = self.topology.replica()
-            && let Ok(turn) = lane.turn(half(call)).await
-            && let Ok(found) = read(&turn, keys).await
+            && let Ok(turn) = Box::pin(lane.turn(half(call))).await
+            && let Ok(found) = Box::pin(read(&turn, keys)).await
         {
             return Ok(found);
         }
         match self.topology.way() {
             Way::One(lane) => read(&lane.turn(call).await?, keys).await,
-            Way::Many(cluster) => cluster.get(keys, call).await,
+            Way::Many(cluster) => Box::pin(cluster.get(keys, call)).await,
         }
     }
 
@@ -94,7 +97,7 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 turn.run(commands::head(turn.link(), keys, bytes)).await
             }
-            Way::Many(cluster) => cluster.head(keys, bytes, call).await,
+            Way::Many(cluster) => Box::pin(cluster.head(keys, bytes, call)).await,
         }
     }
 
@@ -104,10 +107,10 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 match writes {
                     [write] => Ok(vec![turn.set(write).await?]),
-                    _ => turn.run(commands::set(turn.link(), writes)).await,
+                    _ => Box::pin(turn.run(commands::set(turn.link(), writes))).await,
                 }
             }
-            Way::Many(cluster) => cluster.set(writes, call).await,
+            Way::Many(cluster) => Box::pin(cluster.set(writes, call)).await,
         }
     }
 
@@ -117,7 +120,7 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 turn.run(commands::delete(turn.link(), keys)).await
             }
-            Way::Many(cluster) => cluster.delete(keys, call).await,
+            Way::Many(cluster) => Box::pin(cluster.delete(keys, call)).await,
         }
     }
 
@@ -133,7 +136,7 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 turn.run(commands::exists(turn.link(), keys)).await
             }
-            Way::Many(cluster) => cluster.exists(keys, call).await,
+            Way::Many(cluster) => Box::pin(cluster.exists(keys, call)).await,
         }
     }
 
@@ -149,7 +152,7 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 turn.run(commands::ttl(turn.link(), keys)).await
             }
-            Way::Many(cluster) => cluster.ttl(keys, call).await,
+            Way::Many(cluster) => Box::pin(cluster.ttl(keys, call)).await,
         }
     }
 
@@ -165,7 +168,7 @@ impl Servers {
                 turn.run(commands::expire(turn.link(), keys, lifetime))
                     .await
             }
-            Way::Many(cluster) => cluster.expire(keys, lifetime, call).await,
+            Way::Many(cluster) => Box::pin(cluster.expire(keys, lifetime, call)).await,
         }
     }
 
@@ -183,7 +186,7 @@ impl Servers {
                 turn.run(commands::scan(turn.link(), &cursor, pattern, limit))
                     .await
             }
-            Way::Many(cluster) => cluster.scan(cursor, pattern, limit, call).await,
+            Way::Many(cluster) => Box::pin(cluster.scan(cursor, pattern, limit, call)).await,
         }
     }
 
@@ -197,7 +200,7 @@ impl Servers {
                 let turn = lane.turn(call).await?;
                 turn.run(commands::pipeline(turn.link(), operations)).await
             }
-            Way::Many(cluster) => cluster.pipeline(operations, call).await,
+            Way::Many(cluster) => Box::pin(cluster.pipeline(operations, call)).await,
         }
     }
 
@@ -217,7 +220,7 @@ impl Servers {
 async fn read(turn: &Turn<'_>, keys: &[Key]) -> Result<Vec<Option<Bytes>>> {
     match keys {
         [key] => Ok(vec![turn.get(key).await?]),
-        _ => turn.run(commands::get(turn.link(), keys)).await,
+        _ => Box::pin(turn.run(commands::get(turn.link(), keys))).await,
     }
 }
 

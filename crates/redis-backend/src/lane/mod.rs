@@ -109,11 +109,18 @@ impl Lane {
         if self.shared.is_closed() {
             return Err(error::closed());
         }
+        match self.shared.time.at(self.shared.clock.now()) {
+            Some(now) => Ok(now),
+            None => Box::pin(self.first_now(call)).await,
+        }
+    }
+
+    async fn first_now(&self, call: Call) -> Result<Timestamp> {
         loop {
+            self.turn(call).await?;
             if let Some(now) = self.shared.time.at(self.shared.clock.now()) {
                 return Ok(now);
             }
-            self.turn(call).await?;
         }
     }
 

@@ -28,7 +28,7 @@ impl<'a> Turn<'a> {
         let deadline = deadline(budget);
         let link = match shared.settled() {
             Some(settled) => settled?,
-            None => timeout_at(deadline, shared.settle())
+            None => Box::pin(timeout_at(deadline, shared.settle()))
                 .await
                 .map_err(|_| error::no_connection(budget).with("node", &shared.node))??,
         };

@@ -337,3 +337,17 @@ async fn a_scan_begins_anew_on_another_connection() {
         .unwrap();
     assert_eq!(again.keys, first.keys);
 }
+
+/// Every call is allocated, so what it has room for is paid by all.
+#[tokio::test]
+async fn calls_on_single_keys_are_small() {
+    let server = server(&[]);
+    let backend = backend(&server).await;
+    let (key, write) = ([key("a")], [write("a", "1")]);
+    let sizes = [
+        size_of_val(&*backend.get(&key, SOON)),
+        size_of_val(&*backend.set(&write, SOON)),
+        size_of_val(&*backend.now(&key[0], SOON)),
+    ];
+    assert!(sizes.iter().all(|&bytes| bytes <= 768), "{sizes:?}");
+}
