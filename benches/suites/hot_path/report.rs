@@ -28,7 +28,7 @@ pub(crate) fn heading(
         })
         .sum();
     let seconds = options.slice.as_secs_f64() * (slices * options.rounds) as f64;
-    let bytes = rmp_serde::to_vec(&**profiles.value(0))?.len();
+    let bytes = rmp_serde::to_vec_named(&**profiles.value(0))?.len();
     let (rounds, slice) = (options.rounds, options.slice.as_millis());
     Ok(format!(
         "hot-path: {rounds} rounds of {slices} slices of {slice} ms ({seconds:.0} s), \

@@ -38,7 +38,7 @@ impl Adapter for Fred {
     }
 
     async fn set(&self, key: &str, value: &Arc<Profile>) -> usize {
-        let Ok(bytes) = rmp_serde::to_vec(&**value) else {
+        let Ok(bytes) = rmp_serde::to_vec_named(&**value) else {
             return 0;
         };
         let done: Result<(), Error> = self
@@ -56,7 +56,7 @@ impl Adapter for Fred {
     async fn set_many(&self, entries: &[(&str, &Arc<Profile>)]) -> usize {
         let pipeline = self.0.pipeline();
         for (key, value) in entries {
-            let Ok(bytes) = rmp_serde::to_vec(&***value) else {
+            let Ok(bytes) = rmp_serde::to_vec_named(&***value) else {
                 return 0;
             };
             let queued: Result<(), Error> = pipeline

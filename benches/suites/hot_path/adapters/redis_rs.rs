@@ -9,7 +9,8 @@ use super::{Adapter, TTL};
 use crate::Failure;
 use crate::profile::Profile;
 
-/// One multiplexed connection of redis-rs, and `rmp-serde`.
+/// One multiplexed connection of redis-rs, and `rmp-serde` with the names of the fields, as
+/// Larder stores them: the same encoding for all.
 pub(super) struct RedisRs(MultiplexedConnection);
 
 impl RedisRs {
@@ -74,7 +75,7 @@ pub(super) fn get_many(keys: &[&str]) -> Cmd {
 }
 
 pub(super) fn set(key: &str, value: &Profile) -> Option<Cmd> {
-    let bytes = rmp_serde::to_vec(value).ok()?;
+    let bytes = rmp_serde::to_vec_named(value).ok()?;
     let mut command = redis::cmd("SET");
     command.arg(prefixed(key)).arg(bytes).arg("PX");
     command.arg(ttl_millis());

@@ -1,7 +1,7 @@
 //! Generations: what tells a late reply, or a late load, that its key was changed meanwhile.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
@@ -30,6 +30,16 @@ pub(crate) struct Generations {
 struct Stripe {
     l1: Mutex<()>,
     fills: RwLock<()>,
+    /// Fills that hold the second lock or want to: where there are none, a change need not
+    /// ask for it.
+    filling: AtomicUsize,
+}
+
+/// Keeps changes of some keys waiting while a fill is sent.
+#[derive(Debug)]
+pub(crate) struct Filling<'a> {
+    stripe: &'a Stripe,
+    guard: Option<RwLockReadGuard<'a, ()>>,
 }
 
 /// A generation as it was when a value was asked for.
@@ -108,14 +118,14 @@ impl Generations {
     pub(crate) async fn filling(
         &self,
         samples: impl IntoIterator<Item = Generation>,
-    ) -> Vec<RwLockReadGuard<'_, ()>> {
+    ) -> Vec<Filling<'_>> {
         // In one order everywhere, so that two batches never wait for each other.
         let mut stripes: Vec<_> = samples.into_iter().map(Generation::stripe).collect();
         stripes.sort_unstable();
         stripes.dedup();
         let mut guards = Vec::with_capacity(stripes.len());
         for stripe in stripes {
-            guards.push(self.stripes[stripe].fills.read().await);
+            guards.push(self.stripes[stripe].fill().await);
         }
         guards
     }
@@ -134,8 +144,31 @@ impl Generations {
 }
 
 impl Stripe {
+    async fn fill(&self) -> Filling<'_> {
+        self.filling.fetch_add(1, Ordering::SeqCst);
+        // Either the change that moves a generation now sees this fill, or the fill sees the
+        // generation moved: each writes first and then reads what the other wrote.
+        fence(Ordering::SeqCst);
+        let mut filling = Filling {
+            stripe: self,
+            guard: None,
+        };
+        filling.guard = Some(self.fills.read().await);
+        filling
+    }
+
     async fn filled(&self) {
-        drop(self.fills.write().await);
+        fence(Ordering::SeqCst);
+        if self.filling.load(Ordering::SeqCst) > 0 {
+            drop(self.fills.write().await);
+        }
+    }
+}
+
+impl Drop for Filling<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        self.stripe.filling.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

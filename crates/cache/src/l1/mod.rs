@@ -9,10 +9,9 @@ use std::sync::Arc;
 use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Moment, Observers, Result};
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
-use tokio::sync::RwLockReadGuard;
 
-pub(crate) use self::generations::Generation;
 use self::generations::Generations;
+pub(crate) use self::generations::{Filling, Generation};
 pub(crate) use self::slot::Slot;
 use self::slot::{CollectLeaving, InBytes, SlotKey, SlotRef};
 use crate::reading::Fresh;
@@ -153,7 +152,7 @@ impl Memory {
     pub(crate) async fn filling(
         &self,
         samples: impl IntoIterator<Item = Generation>,
-    ) -> Vec<RwLockReadGuard<'_, ()>> {
+    ) -> Vec<Filling<'_>> {
         self.generations.filling(samples).await
     }
 

@@ -7,7 +7,7 @@ use larder::{
     Backend, Builder, Cache, L1, MemoryBackend, Namespace, RedisBackend, RedisConfig, SystemClock,
 };
 use larder_cache_core::{Bytes, Call, Condition, Key, KeyPrefix, Observers, Write};
-use larder_testkit::{ManualClock, RedisServer};
+use larder_testkit::{ManualClock, RedisCluster, RedisSentinel, RedisServer};
 
 pub(crate) const TTL: Duration = Duration::from_secs(60);
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
@@ -16,6 +16,8 @@ pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 pub(crate) enum Backing {
     Memory(Arc<MemoryBackend>, Arc<ManualClock>),
     Redis(RedisServer),
+    Cluster(RedisCluster),
+    Sentinel(RedisSentinel),
 }
 
 impl Backing {
@@ -29,6 +31,23 @@ impl Backing {
         Self::Redis(RedisServer::start().unwrap())
     }
 
+    pub(crate) fn cluster() -> Self {
+        Self::Cluster(RedisCluster::start().unwrap())
+    }
+
+    pub(crate) fn sentinel() -> Self {
+        Self::Sentinel(RedisSentinel::start().unwrap())
+    }
+
+    fn servers(&self) -> Option<RedisConfig> {
+        match self {
+            Self::Memory(..) => None,
+            Self::Redis(server) => Some(RedisConfig::new(server.url())),
+            Self::Cluster(cluster) => Some(RedisConfig::cluster(cluster.addresses())),
+            Self::Sentinel(group) => Some(RedisConfig::new(group.url())),
+        }
+    }
+
     /// The cache of a process. `users` is kept in L1, `remote` is not.
     pub(crate) async fn cache(&self) -> Cache {
         self.build(|builder| builder).await
@@ -39,9 +58,12 @@ impl Backing {
             .namespace(settings("users"))
             .namespace(settings("remote").l1(L1::Off))
             .budget(Duration::from_secs(5));
-        let builder = match self {
-            Self::Memory(backend, clock) => builder.backend(backend.clone()).clock(clock.clone()),
-            Self::Redis(server) => builder.redis(server.url()),
+        let builder = match (self, self.servers()) {
+            (_, Some(config)) => builder.redis_config(config),
+            (Self::Memory(backend, clock), _) => {
+                builder.backend(backend.clone()).clock(clock.clone())
+            }
+            _ => builder,
         };
         configure(builder).build().await.unwrap()
     }
@@ -50,21 +72,19 @@ impl Backing {
     pub(crate) async fn pass(&self, time: Duration) {
         match self {
             Self::Memory(_, clock) => clock.advance(time),
-            Self::Redis(_) => tokio::time::sleep(time).await,
+            _ => tokio::time::sleep(time).await,
         }
     }
 
     /// Another program that uses the same backend.
     pub(crate) async fn program(&self) -> Program {
-        Program(match self {
-            Self::Memory(backend, _) => backend.clone(),
-            Self::Redis(server) => {
-                let (config, clock) = (RedisConfig::new(server.url()), SystemClock::new());
-                let connected =
-                    RedisBackend::connect(config, Observers::default(), Arc::new(clock));
-                Arc::new(connected.await.unwrap())
-            }
-        })
+        if let Self::Memory(backend, _) = self {
+            return Program(backend.clone());
+        }
+        let clock = Arc::new(SystemClock::new());
+        let config = self.servers().unwrap();
+        let connected = RedisBackend::connect(config, Observers::default(), clock);
+        Program(Arc::new(connected.await.unwrap()))
     }
 }
 

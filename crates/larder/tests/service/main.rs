@@ -22,6 +22,14 @@ macro_rules! on_each_backend {
         mod redis {
             on_each_backend!(@tests redis, $($module: $($test),+;)+);
         }
+
+        mod cluster {
+            on_each_backend!(@tests cluster, $($module: $($test),+;)+);
+        }
+
+        mod sentinel {
+            on_each_backend!(@tests sentinel, $($module: $($test),+;)+);
+        }
     };
     (@tests $backing:ident, $($module:ident: $($test:ident),+;)+) => {
         $(mod $module {

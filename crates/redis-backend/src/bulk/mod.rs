@@ -12,12 +12,12 @@ mod pool;
 mod stub;
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::Connection;
 use larder_cache_core::{Condition, Error, ErrorKind, Key, Random, Result, SystemRandom, Write};
-use redis::{Cmd, Script, Value};
+use redis::{Cmd, Value};
 use tokio::time::Instant;
 
 use self::pool::Exclusive;
@@ -51,7 +51,7 @@ const WITHOUT_END: Duration = Duration::from_secs(30 * 86_400);
 /// How long an upload may lie about before it is put in place.
 const UPLOAD: Duration = Duration::from_secs(600);
 
-static ADOPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("adopt.lua")));
+const ADOPT: &str = include_str!("adopt.lua");
 
 impl Bulk {
     pub(crate) fn new(config: &RedisConfig) -> Self {
@@ -107,18 +107,20 @@ impl Bulk {
         let stays = write
             .ttl
             .map_or(WITHOUT_END, |ttl| ttl.saturating_add(GRACE));
-        let mut adopt = ADOPT.key(write.key.as_bytes());
-        adopt.key(place).key(upload);
+        // By its text: it is nothing next to the value, and the server need not know it.
+        let mut adopt = redis::cmd("EVAL");
+        adopt.arg(ADOPT).arg(3);
+        adopt.arg(write.key.as_bytes()).arg(place).arg(upload);
         adopt.arg(&Stub::of(&write.value, id).encode()[..]);
         match write.ttl {
             Some(ttl) => adopt.arg(lifetime_millis(ttl)),
             None => adopt.arg(""),
         };
         adopt.arg(condition).arg(lifetime_millis(stays));
-        let adopted: redis::RedisResult<u64> = adopt.invoke_async(&mut *connection).await;
-        adopted
-            .map(|count| count > 0)
-            .map_err(|failed| error::reported(&failed))
+        match ask(&mut connection, &adopt).await? {
+            Value::Int(adopted) => Ok(adopted > 0),
+            _ => Err(error::unexpected_reply("a number")),
+        }
     }
 
     /// Connections that are open.
