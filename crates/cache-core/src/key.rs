@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::tag::Tag;
 
 /// The longest user key, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -100,6 +101,30 @@ impl KeyPrefix {
     pub fn internal(&self, name: &str) -> Result<Key> {
         check_key(name)?;
         Ok(Key(format!("{}~{}", self.0, encode(name)).into()))
+    }
+
+    /// What the physical keys of all values begin with.
+    #[must_use]
+    pub fn values_start(&self) -> String {
+        format!("{}:", self.0)
+    }
+
+    /// What the physical keys of all epoch records begin with.
+    #[must_use]
+    pub fn epochs_start(&self) -> String {
+        format!("{}~e:", self.0)
+    }
+
+    /// The physical key of a tag's epoch record.
+    #[must_use]
+    pub fn tag_epoch(&self, tag: &Tag) -> Key {
+        Key(format!("{}t:{}", self.epochs_start(), encode(tag.as_str())).into())
+    }
+
+    /// The physical key of a namespace's epoch record.
+    #[must_use]
+    pub fn namespace_epoch(&self, namespace_prefix: &str) -> Key {
+        Key(format!("{}n:{namespace_prefix}", self.epochs_start()).into())
     }
 
     /// What all physical keys of a namespace begin with.

@@ -23,6 +23,7 @@ mod backend;
 mod clock;
 mod codec;
 pub mod entry;
+mod epoch;
 mod error;
 mod glob;
 mod inspect;
@@ -38,12 +39,17 @@ pub use async_trait::async_trait;
 pub use bytes::Bytes;
 
 pub use self::backend::{
-    Backend, Call, Capabilities, Condition, Connections, Cursor, Expiry, Head, Lifetime, Operation,
-    Reply, ScanPage, Write,
+    Backend, Call, Capabilities, Claim, Condition, Connections, Cursor, Expiry, Fill, FillOutcome,
+    Grant, Head, Judgement, LeaseRequest, Leased, Lifetime, Operation, Reply, ScanPage, Watch,
+    Watcher, Write,
 };
 pub use self::clock::{Clock, Moment, SystemClock, Timestamp, millis_rounded_up};
 pub use self::codec::{Codec, Place};
-pub use self::entry::{Entry, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
+pub use self::entry::{Entry, EntryId, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
+pub use self::epoch::{
+    EPOCH_BYTES, Epoch, EpochChange, EpochRecord, Invalidation, MAX_TAG_SETS, Standing, Tags,
+    names_of,
+};
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::glob::Glob;
 pub use self::inspect::{Inspect, Node};

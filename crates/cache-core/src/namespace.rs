@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::check_prefix;
+use crate::tag::Tag;
 use crate::ttl::{self, Ttl};
 
 /// The settings of a namespace.
@@ -30,6 +31,18 @@ pub struct Namespace {
     /// How long a value stays usable after its time to live, for loads that serve stale
     /// values while a new one is loaded or when the loader fails. Default: zero.
     pub grace: Duration,
+    /// How long a load waits for its loader where it has a stale value in hand, before it
+    /// serves that and leaves the loader to the background. Default: zero.
+    pub soft_timeout: Duration,
+    /// For how long a stale value is served without asking the loader again, after the
+    /// loader has failed. Default: 5 seconds.
+    pub throttle: Duration,
+    /// How early a value is refreshed before it is stale, so that one reader does it and
+    /// nobody waits: the factor `beta` of XFetch (Vattani, Chierichetti, Lowenstein: Optimal
+    /// Probabilistic Cache Stampede Prevention, 2015). 0: not before. Default: 1.
+    pub early_refresh: f64,
+    /// Tags that every value carries. Default: none.
+    pub tags: Vec<String>,
     /// By how much a time to live may be shortened at random, so that values stored
     /// together don't expire together; a share of 1. An exact time to live that a single
     /// call asks for is never changed. Default: 0.1.
@@ -80,14 +93,33 @@ pub enum Encryption {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum L1 {
-    /// As long as the value lives where the backend is part of this process; 5 seconds
-    /// at most where other processes can change the value.
+    /// As long as the value lives where the backend is part of this process. Where other
+    /// processes can change it, [`Coherent`](L1::Coherent) with [`L1::MAX_STALENESS`] and no
+    /// time for outages, if the backend tells of changes; else 5 seconds at most.
     #[default]
     Default,
     /// Not at all.
     Off,
     /// At most this long, which bounds how long another process's change goes unseen.
     Ttl(Duration),
+    /// As long as the value lives, while the backend tells of changes. As `Ttl` with
+    /// `max_staleness` where it can't tell of them.
+    Coherent {
+        /// The longest that another process's change goes unseen: without a sign from the
+        /// backend for so long, L1 is not asked.
+        max_staleness: Duration,
+        /// For so long beyond that, values are served where the backend does not answer:
+        /// changes by others go unseen for as long. Zero: not at all.
+        outage_ttl: Duration,
+    },
+}
+
+impl L1 {
+    /// How long another process's change goes unseen at most, where nothing else is said.
+    pub const MAX_STALENESS: Duration = Duration::from_secs(1);
+
+    /// The shortest bound that can be kept: signs come every 100 ms.
+    pub const MIN_STALENESS: Duration = Duration::from_millis(250);
 }
 
 /// How values are serialized.
@@ -128,6 +160,10 @@ impl Namespace {
             description: String::new(),
             ttl: Ttl::Default,
             grace: Duration::ZERO,
+            soft_timeout: Duration::ZERO,
+            throttle: Duration::from_secs(5),
+            early_refresh: 1.0,
+            tags: Vec::new(),
             jitter: 0.1,
             negative_ttl: Some(Duration::from_secs(30)),
             compression: Compression::Default,
@@ -164,6 +200,34 @@ impl Namespace {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets [`soft_timeout`](Namespace::soft_timeout).
+    #[must_use]
+    pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = timeout;
+        self
+    }
+
+    /// Sets [`throttle`](Namespace::throttle).
+    #[must_use]
+    pub fn throttle(mut self, throttle: Duration) -> Self {
+        self.throttle = throttle;
+        self
+    }
+
+    /// Sets [`early_refresh`](Namespace::early_refresh).
+    #[must_use]
+    pub fn early_refresh(mut self, beta: f64) -> Self {
+        self.early_refresh = beta;
+        self
+    }
+
+    /// Sets [`tags`](Namespace::tags).
+    #[must_use]
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
         self
     }
 
@@ -237,6 +301,29 @@ impl Namespace {
         if self.grace > Ttl::MAX {
             return Err(self.refuse("grace can be 100 years at most"));
         }
+        if let L1::Coherent {
+            max_staleness,
+            outage_ttl,
+        } = self.l1
+        {
+            if !(L1::MIN_STALENESS..=Ttl::MAX).contains(&max_staleness) {
+                return Err(self
+                    .refuse("max_staleness must be 250 ms at least: the backend gives a sign every 100 ms")
+                    .with("found", format!("{max_staleness:?}")));
+            }
+            if outage_ttl > Ttl::MAX {
+                return Err(self.refuse("outage_ttl can be 100 years at most"));
+            }
+        }
+        if self.throttle > Ttl::MAX || self.soft_timeout > Ttl::MAX {
+            return Err(self.refuse("throttle and soft_timeout can be 100 years at most"));
+        }
+        if !(0.0..=1000.0).contains(&self.early_refresh) {
+            return Err(self
+                .refuse("early_refresh is a factor from 0 to 1000")
+                .with("found", self.early_refresh));
+        }
+        Tag::list(&self.tags).map_err(|error| self.in_context(error))?;
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(self
                 .refuse("jitter is a share from 0.0 to 1.0")
@@ -263,7 +350,7 @@ impl Namespace {
     fn l1_ttl(&self) -> Option<Duration> {
         match self.l1 {
             L1::Ttl(duration) => Some(duration),
-            L1::Default | L1::Off => None,
+            L1::Default | L1::Off | L1::Coherent { .. } => None,
         }
     }
 

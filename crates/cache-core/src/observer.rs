@@ -76,6 +76,30 @@ pub enum Event<'a> {
         /// Of which key.
         key: &'a str,
     },
+    /// A value was served from L1 that may be behind, as the backend did not answer.
+    OutageServed {
+        /// Where.
+        space: Space<'a>,
+        /// Of which key.
+        key: &'a str,
+    },
+    /// A caller waits for another process's load.
+    LeaseAwaited {
+        /// Where.
+        space: Space<'a>,
+        /// Of which key.
+        key: &'a str,
+    },
+    /// Tags, or a namespace as a whole, were invalidated by the caller.
+    Invalidated {
+        /// How many tags; 0: the namespace.
+        tags: usize,
+    },
+    /// The backend began to tell of changes, or stopped.
+    WatchChanged {
+        /// Whether it tells.
+        live: bool,
+    },
     /// A caller joined a load that was already under way.
     LoadJoined {
         /// Where.
@@ -173,6 +197,10 @@ pub enum MissReason {
     NotFound,
     /// The value is past its time to live.
     Expired,
+    /// A tag of the entry, or its namespace, was invalidated.
+    Invalidated,
+    /// There is no value yet: it is being loaded.
+    Loading,
     /// The stored bytes are no entry that this version can read.
     Unreadable(Unreadable),
     /// The entry was written for another schema or in another format.
@@ -195,6 +223,8 @@ impl MissReason {
         match self {
             Self::NotFound => "not_found",
             Self::Expired => "expired",
+            Self::Invalidated => "invalidated",
+            Self::Loading => "loading",
             Self::Unreadable(why) => why.name(),
             Self::Schema => "schema",
             Self::Undecodable => "undecodable",
@@ -235,6 +265,10 @@ pub enum RefusalReason {
     Backend,
     /// An earlier change of the key has not reached the backend yet.
     Pending,
+    /// The load had no lease: another one held it for too long.
+    NoLease,
+    /// The epoch of a tag that only the loader names was not known before the load.
+    UnknownEpoch,
 }
 
 /// The observers of a cache: all are told, none can do harm.

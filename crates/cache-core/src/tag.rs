@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::epoch::EPOCH_BYTES;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest tag, in bytes.
@@ -11,7 +12,7 @@ pub const MAX_TAG_BYTES: usize = 255;
 /// The most tags one entry can carry.
 pub const MAX_TAGS: usize = 64;
 
-/// The most bytes that all tags of one entry can have together, 9 for each counted in.
+/// The most bytes that all tags of one entry can have together, 17 for each counted in.
 pub const MAX_TAG_SECTION_BYTES: usize = 4000;
 
 /// A tag of an entry.
@@ -61,7 +62,7 @@ impl Tag {
     /// What the tag takes in a stored header: a length, the text, an epoch.
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
-        1 + self.0.len() + 8
+        1 + self.0.len() + EPOCH_BYTES
     }
 
     /// The tag as text.

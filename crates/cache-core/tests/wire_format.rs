@@ -12,7 +12,7 @@ use larder_cache_core::entry::{
     HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY, encode_expiry, is_entry,
 };
 use larder_cache_core::{
-    Bytes, Entry, Freshness, Header, Kind, Lease, Tag, TagEpoch, Timestamp, Unreadable,
+    Bytes, Entry, Epoch, Freshness, Header, Kind, Lease, Tag, TagEpoch, Timestamp, Unreadable,
 };
 use proptest::prelude::*;
 
@@ -36,11 +36,14 @@ fn full_entry() -> Entry {
     header.encryption_key = 9;
     header.schema = 0xFEED_F00D_DEAD_BEEF;
     header.load_cost = Duration::from_micros(12_345);
-    header.namespace_epoch = 42;
+    header.namespace_epoch = Epoch { hard: 42, soft: 43 };
     header.tags = [("active", 1), ("vip", 2)]
         .map(|(tag, epoch)| TagEpoch {
             tag: Tag::new(tag).unwrap(),
-            epoch,
+            epoch: Epoch {
+                hard: epoch,
+                soft: epoch + 10,
+            },
         })
         .to_vec();
     header.plain_bytes = 20;

@@ -1,17 +1,22 @@
 //! The seam between the cache and what stores its entries.
 
+mod lease;
 mod types;
+mod watch;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use self::lease::{Claim, Fill, FillOutcome, Grant, Judgement, LeaseRequest, Leased};
 pub use self::types::{
     Call, Capabilities, Condition, Connections, Cursor, Expiry, Head, Lifetime, Operation, Reply,
     ScanPage, Write,
 };
+pub use self::watch::{Watch, Watcher};
 use crate::clock::Timestamp;
+use crate::epoch::EpochChange;
 use crate::error::Result;
 use crate::glob::Glob;
 use crate::inspect::Inspect;
@@ -88,6 +93,42 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// # Errors
     /// After an error some of the keys may have been changed.
     async fn expire(&self, keys: &[Key], lifetime: Lifetime, call: Call) -> Result<Vec<bool>>;
+
+    /// Asks for leases, by the server's clock and in one step per key, as
+    /// [`Claim::judge`] says. Any other write to the key ends the lease.
+    ///
+    /// # Errors
+    /// After an error some of the leases may stand, with nobody who knows them, until they
+    /// run out.
+    async fn lease(&self, requests: &[LeaseRequest], call: Call) -> Result<Vec<Leased>>;
+
+    /// Ends leases, each in one step; `false` where the header under the key does not hold
+    /// the token any more, or the connection that granted it is gone: nothing was done then.
+    ///
+    /// # Errors
+    /// After an error some of it may have been done.
+    async fn fill(&self, fills: &[Fill], call: Call) -> Result<Vec<bool>>;
+
+    /// Makes entries stale, in their headers, and ends their leases; placeholders are
+    /// removed. `false` where there is no entry of ours.
+    ///
+    /// # Errors
+    /// After an error some of the keys may have been changed.
+    async fn mark_stale(&self, keys: &[Key], call: Call) -> Result<Vec<bool>>;
+
+    /// Changes epoch records, each in one step. A record that is not there is made only by a
+    /// [hard](crate::Invalidation::Hard) change of its own epoch: without it nothing is valid.
+    ///
+    /// # Errors
+    /// After an error some of them may have been changed.
+    async fn renew(&self, changes: &[EpochChange], call: Call) -> Result<()>;
+
+    /// Tells a watcher of changes from now on, for as long as it lives; `false` where that
+    /// can't be had. A backend has one watcher at most: the last one.
+    fn watch(&self, watch: Watch) -> bool {
+        drop(watch);
+        false
+    }
 
     /// Reads one page of the keys that match. A key present from the first page to the
     /// last is returned at least once; one that comes or goes meanwhile may be.

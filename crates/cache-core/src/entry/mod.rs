@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use self::layout::{HEADER_BYTES, MAX_HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY};
-pub use self::wire::{encode_expiry, is_entry, is_stub};
+pub use self::layout::{HEADER_BYTES, LEASE, MAX_HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY};
+pub use self::wire::{encode_expiry, encode_lease, is_entry, is_stub};
 use crate::clock::Timestamp;
+use crate::epoch::Epoch;
 use crate::tag::Tag;
 
 /// A stored entry, in parts.
@@ -49,8 +50,8 @@ pub struct Header {
     pub created: Timestamp,
     /// How long its load took, to the microsecond, 71 minutes at most.
     pub load_cost: Duration,
-    /// The namespace's epoch before the load; 0: not captured.
-    pub namespace_epoch: u64,
+    /// The namespace's epoch before the load.
+    pub namespace_epoch: Epoch,
     /// Its tags, with their epochs before the load.
     pub tags: Vec<TagEpoch>,
     /// The length of the serialized value before compression, in bytes.
@@ -82,8 +83,8 @@ pub struct Lease {
 pub struct TagEpoch {
     /// The tag.
     pub tag: Tag,
-    /// Its epoch; 0: not captured.
-    pub epoch: u64,
+    /// Its epoch, as it counts for this entry.
+    pub epoch: Epoch,
 }
 
 /// What the body of an entry is.
@@ -115,6 +116,25 @@ pub enum Unreadable {
     UnknownKind,
     /// The checksum does not match.
     Corrupt,
+}
+
+/// Tells a stored entry from others that stand under the same key before or after it. The
+/// same as long as only its mutable part changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EntryId(u64);
+
+impl EntryId {
+    /// The identity of stored bytes: their checksum, if they are an entry at all.
+    #[must_use]
+    pub fn of(stored: &[u8]) -> Self {
+        Self(wire::checksum_in(stored))
+    }
+
+    /// The identity in bytes, as it stands in the header.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
 }
 
 impl Unreadable {
@@ -169,7 +189,7 @@ impl Header {
             schema: 0,
             created,
             load_cost: Duration::ZERO,
-            namespace_epoch: 0,
+            namespace_epoch: Epoch::UNKNOWN,
             tags: Vec::new(),
             plain_bytes: 0,
         }

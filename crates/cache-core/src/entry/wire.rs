@@ -14,6 +14,7 @@ use super::layout::{
 };
 use super::{Entry, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
 use crate::clock::Timestamp;
+use crate::epoch::Epoch;
 use crate::tag::Tag;
 
 /// The bytes of [`SOFT_AND_HARD_EXPIRY`](super::SOFT_AND_HARD_EXPIRY), to patch them in place.
@@ -22,6 +23,17 @@ pub fn encode_expiry(soft: Option<Timestamp>, hard: Option<Timestamp>) -> [u8; 1
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&time(soft).to_le_bytes());
     bytes[8..].copy_from_slice(&time(hard).to_le_bytes());
+    bytes
+}
+
+/// The bytes of [`LEASE`](super::LEASE), to patch them in place.
+#[must_use]
+pub fn encode_lease(lease: Option<Lease>) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    if let Some(lease) = lease {
+        bytes[..8].copy_from_slice(&lease.token.to_le_bytes());
+        bytes[8..].copy_from_slice(&time(Some(lease.until)).to_le_bytes());
+    }
     bytes
 }
 
@@ -47,7 +59,7 @@ pub(super) fn encode(entry: &Entry) -> Bytes {
     for TagEpoch { tag, epoch } in &entry.header.tags {
         out.put_u8(u8::try_from(tag.as_str().len()).unwrap_or(u8::MAX));
         out.put_slice(tag.as_str().as_bytes());
-        out.put_u64_le(*epoch);
+        out.put_slice(&epoch.to_bytes());
     }
     out.put_slice(&entry.body);
     let checksum = checksum(&out);
@@ -59,9 +71,7 @@ fn put_header(out: &mut BytesMut, header: &Header, tag_bytes: usize, body_bytes:
     out.put_slice(&MAGIC);
     out.put_u8(VERSION);
     out.put_slice(&encode_expiry(header.freshness.soft, header.freshness.hard));
-    let lease = header.freshness.lease;
-    out.put_u64_le(lease.map_or(0, |lease| lease.token));
-    out.put_u64_le(time(lease.map(|lease| lease.until)));
+    out.put_slice(&encode_lease(header.freshness.lease));
     out.put_u8(kind_id(header.kind));
     out.put_u8(header.format);
     out.put_u8(header.compression);
@@ -71,7 +81,7 @@ fn put_header(out: &mut BytesMut, header: &Header, tag_bytes: usize, body_bytes:
     out.put_u64_le(header.schema);
     out.put_u64_le(header.created.as_millis());
     out.put_u32_le(u32::try_from(header.load_cost.as_micros()).unwrap_or(u32::MAX));
-    out.put_u64_le(header.namespace_epoch);
+    out.put_slice(&header.namespace_epoch.to_bytes());
     out.put_u16_le(u16::try_from(tag_bytes).unwrap_or(u16::MAX));
     out.put_u16_le(0);
     out.put_u32_le(u32::try_from(body_bytes).unwrap_or(u32::MAX));
@@ -116,7 +126,7 @@ pub(super) fn read_header(head: &[u8], total_bytes: usize) -> Result<(Header, us
         schema: u64_at(head, SCHEMA_AT),
         created: Timestamp::from_millis(u64_at(head, CREATED_AT)),
         load_cost: Duration::from_micros(u32_at(head, LOAD_COST_AT).into()),
-        namespace_epoch: u64_at(head, NAMESPACE_EPOCH_AT),
+        namespace_epoch: Epoch::from_bytes(array_at(head, NAMESPACE_EPOCH_AT)),
         tags: read_tags(&head[HEADER_BYTES..body_at])?,
         plain_bytes: u32_at(head, PLAIN_BYTES_AT),
     };
@@ -144,7 +154,7 @@ fn read_tags(mut bytes: &[u8]) -> Result<Vec<TagEpoch>, Unreadable> {
         let name = std::str::from_utf8(name).map_err(|_| Unreadable::Corrupt)?;
         tags.push(TagEpoch {
             tag: Tag::new(name).map_err(|_| Unreadable::Corrupt)?,
-            epoch: u64::from_le_bytes(*epoch),
+            epoch: Epoch::from_bytes(*epoch),
         });
         bytes = rest;
     }
@@ -156,6 +166,13 @@ fn checksum(entry: &[u8]) -> u64 {
     hasher.update(&entry[CHECKED_PART]);
     hasher.update(&entry[HEADER_BYTES..]);
     hasher.digest()
+}
+
+pub(super) fn checksum_in(stored: &[u8]) -> u64 {
+    if stored.len() < HEADER_BYTES {
+        return 0;
+    }
+    u64_at(stored, CHECKSUM_AT)
 }
 
 fn kind_id(kind: Kind) -> u8 {

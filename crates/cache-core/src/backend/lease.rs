@@ -1,0 +1,133 @@
+//! Leases: the right of one loader to store its result.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::clock::Timestamp;
+use crate::entry::{EntryId, Header, Kind};
+use crate::key::Key;
+
+/// A wish for the lease of a key.
+#[derive(Clone, Debug)]
+pub struct LeaseRequest {
+    /// Of which key.
+    pub key: Key,
+    /// Random, never used before, not zero.
+    pub token: u64,
+    /// For how long nobody else gets it.
+    pub lasts: Duration,
+    /// Where it is asked for.
+    pub claim: Claim,
+}
+
+/// What may stand under a key that a lease is granted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Claim {
+    /// No fresh value. A stale one stays until the fill.
+    Missing,
+    /// No fresh value but this one, which stays until the fill: it is to be renewed before
+    /// its time, or stale for a reason that the store does not know.
+    Renew(EntryId),
+    /// No fresh value but this one, which is of no use and goes at once.
+    Replace(EntryId),
+    /// No fresh value but this one, which goes; other leases end.
+    Absent(Option<EntryId>),
+    /// Anything. A value stays until the fill; other leases end.
+    Force,
+}
+
+/// The answer to a [`LeaseRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// The caller may load and fill.
+    Granted(Grant),
+    /// Somebody else is loading, and holds the lease for so long yet.
+    Held(Duration),
+    /// There is a fresh value.
+    Fresh,
+}
+
+/// A lease that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The token that stands in the header.
+    pub token: u64,
+    /// The connection that granted it: it counts on no other, which may lead to a server
+    /// that has forgotten changes since. Of no meaning to anybody but the backend.
+    pub connection: u64,
+}
+
+/// The end of a lease.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    /// Of which key.
+    pub key: Key,
+    /// The lease.
+    pub grant: Grant,
+    /// What became of the load.
+    pub outcome: FillOutcome,
+}
+
+/// What becomes of a key at the end of a lease.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum FillOutcome {
+    /// The value is stored, for so long; `None`: until deleted or evicted.
+    Store(Bytes, Option<Duration>),
+    /// What stands there is removed.
+    Remove,
+    /// The lease is given back: a stale value stays as it is, a placeholder goes.
+    Release,
+    /// A stale value stays, and nobody gets the lease for so long; a placeholder goes.
+    Hold(Duration),
+}
+
+/// What a lease does to what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Nothing: there is a fresh value.
+    Fresh,
+    /// Nothing: somebody else holds the lease for so long yet.
+    Held(Duration),
+    /// The token is written into the header.
+    Plant,
+    /// A placeholder with the token takes the place of whatever is there.
+    Place,
+}
+
+impl Claim {
+    /// Judges what is stored, by the server's time: the one definition of what every
+    /// backend does.
+    #[must_use]
+    pub fn judge(self, stored: Option<&[u8]>, now: Timestamp) -> Judgement {
+        let header =
+            stored.and_then(|stored| Some((stored, Header::read(stored, stored.len()).ok()?)));
+        let Some((stored, header)) = header else {
+            return Judgement::Place;
+        };
+        let freshness = header.freshness;
+        let seen = |id| EntryId::of(stored) == id;
+        let (useless, renewed) = match self {
+            Self::Replace(id) | Self::Absent(Some(id)) => (seen(id), false),
+            Self::Renew(id) => (false, seen(id)),
+            _ => (false, false),
+        };
+        let over_others = matches!(self, Self::Absent(_) | Self::Force);
+        let has_value = header.kind != Kind::Placeholder && !useless && !freshness.is_gone(now);
+        let is_fresh = has_value && !freshness.is_stale(now);
+        if is_fresh && !renewed && self != Self::Force {
+            return Judgement::Fresh;
+        }
+        let live = freshness.lease.filter(|lease| lease.until > now);
+        if let Some(lease) = live.filter(|_| !over_others && !freshness.is_gone(now)) {
+            return Judgement::Held(lease.until.since(now));
+        }
+        if has_value {
+            Judgement::Plant
+        } else {
+            Judgement::Place
+        }
+    }
+}
