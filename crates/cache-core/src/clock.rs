@@ -19,6 +19,18 @@ impl Moment {
         Self(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
     }
 
+    /// Nanoseconds from the origin.
+    #[must_use]
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// A moment so many nanoseconds after the origin.
+    #[must_use]
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
     /// This moment moved into the future, at most to [`Moment::FAR_FUTURE`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

@@ -67,6 +67,15 @@ struct TagSet {
     epoch: Epoch,
 }
 
+/// A wish for the record under one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochRequest {
+    /// The key of the record.
+    pub key: crate::Key,
+    /// The epoch of the record if there is none: random, never used before.
+    pub proposed: Epoch,
+}
+
 /// A change of the record under one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EpochChange {

@@ -47,8 +47,8 @@ pub use self::clock::{Clock, Moment, SystemClock, Timestamp, millis_rounded_up};
 pub use self::codec::{Codec, Place};
 pub use self::entry::{Entry, EntryId, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
 pub use self::epoch::{
-    EPOCH_BYTES, Epoch, EpochChange, EpochRecord, Invalidation, MAX_TAG_SETS, Standing, Tags,
-    names_of,
+    EPOCH_BYTES, Epoch, EpochChange, EpochRecord, EpochRequest, Invalidation, MAX_TAG_SETS,
+    Standing, Tags, names_of,
 };
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::glob::Glob;

@@ -287,6 +287,16 @@ impl Namespace {
         self
     }
 
+    /// For how long L1 serves values of this namespace that may be behind, while the backend
+    /// does not answer.
+    #[must_use]
+    pub const fn outage_ttl(&self) -> Duration {
+        match self.l1 {
+            L1::Coherent { outage_ttl, .. } => outage_ttl,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Refuses settings that can't work.
     ///
     /// # Errors

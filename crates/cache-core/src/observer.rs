@@ -92,13 +92,10 @@ pub enum Event<'a> {
     },
     /// Tags, or a namespace as a whole, were invalidated by the caller.
     Invalidated {
-        /// How many tags; 0: the namespace.
+        /// The namespace as a whole; `None`: tags, which all namespaces share.
+        space: Option<Space<'a>>,
+        /// How many tags.
         tags: usize,
-    },
-    /// The backend began to tell of changes, or stopped.
-    WatchChanged {
-        /// Whether it tells.
-        live: bool,
     },
     /// A caller joined a load that was already under way.
     LoadJoined {

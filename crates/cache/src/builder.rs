@@ -1,5 +1,6 @@
 //! The construction of a cache.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use larder_keyspace::Keyspace;
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
+use crate::epochs::Epochs;
+use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::Flights;
 use crate::payload::{Compressor, no_codec};
@@ -27,7 +30,10 @@ pub struct CacheBuilder {
     l1_bytes: u64,
     budget: Duration,
     load_timeout: Duration,
+    lease: Duration,
     max_concurrent_loads: usize,
+    max_concurrent_refreshes: usize,
+    guards: Guards,
     codec: Option<Arc<dyn Codec>>,
     compression: Compression,
     compression_threshold_bytes: usize,
@@ -46,7 +52,10 @@ impl Default for CacheBuilder {
             l1_bytes: 64 << 20,
             budget: Duration::from_millis(250),
             load_timeout: Duration::from_secs(30),
+            lease: Duration::from_secs(5),
             max_concurrent_loads: 256,
+            max_concurrent_refreshes: 64,
+            guards: Guards::default(),
             codec: None,
             compression: Compression::On,
             compression_threshold_bytes: 1024,
@@ -99,6 +108,28 @@ impl CacheBuilder {
     /// How long a caller waits for a loader. Default: 30 s.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.load_timeout = timeout;
+        self
+    }
+
+    /// For how long one load keeps all other processes from loading the same key, and for
+    /// how long they wait for it; then one of them loads. It should be longer than most
+    /// loads take. Default: 5 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How many values may be refreshed in the background at once; beyond that stale values
+    /// are served and nobody refreshes them. Default: 64.
+    pub fn max_concurrent_refreshes(mut self, refreshes: usize) -> Self {
+        self.max_concurrent_refreshes = refreshes;
+        self
+    }
+
+    /// Takes one guard of the protocol away, to see that a test notices.
+    #[cfg(feature = "simulation")]
+    pub fn without_guard(mut self, guard: crate::Guard) -> Self {
+        self.guards = Guards::without(guard);
         self
     }
 
@@ -164,15 +195,22 @@ impl CacheBuilder {
     pub fn build(self, backend: Arc<dyn Backend>) -> Result<Cache> {
         let keyspace = self.validated()?;
         let observers = self.observers();
-        let l1 = Memory::new(self.l1_bytes, Arc::clone(&self.clock), observers.clone())?;
+        let clock = Arc::clone(&self.clock);
+        let l1 = Memory::new(self.l1_bytes, clock, observers.clone(), self.guards)?;
         let compressor = self.codec.map(|codec| Compressor {
             codec,
             threshold_bytes: self.compression_threshold_bytes,
             by_default: self.compression,
         });
-        Ok(Cache::new(Arc::new_cyclic(|me| Shared {
+        let shared = Arc::new_cyclic(|me| Shared {
             me: me.clone(),
             pending: Arc::default(),
+            epochs: Epochs::new(),
+            lease: self.lease,
+            guards: self.guards,
+            watched: AtomicBool::new(false),
+            shared: backend.capabilities().shared,
+            refresh_permits: Arc::new(Semaphore::new(self.max_concurrent_refreshes)),
             backend,
             keyspace,
             l1,
@@ -188,7 +226,9 @@ impl CacheBuilder {
             observers,
             spaces: RwLock::default(),
             tasks: Tasks::new(),
-        })))
+        });
+        shared.watch_backend(self.l1_bytes > 0);
+        Ok(Cache::new(shared))
     }
 
     /// Refuses settings that can't work, before anything is connected to.
@@ -207,6 +247,9 @@ impl CacheBuilder {
         }
         if self.load_timeout.is_zero() {
             return refuse("load_timeout must be longer than zero; callers wait that long");
+        }
+        if self.lease < Duration::from_millis(10) {
+            return refuse("lease must be 10 ms at least, or it has ended before a load has");
         }
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.max_concurrent_loads) {
             return refuse("max_concurrent_loads must be at least 1, or nothing is ever loaded");

@@ -2,10 +2,11 @@
 
 use std::mem;
 
-use larder_cache_core::{Glob, Result};
+use larder_cache_core::Glob;
 
+use crate::guards::Guard;
 use crate::l1::{Generation, Slot};
-use crate::shared::{Budget, Shared, SpaceState};
+use crate::shared::{Shared, SpaceState};
 
 /// A change of some keys, from before it is sent until its outcome is known. Dropped
 /// before that (the call failed, or its caller went away), it may have happened.
@@ -25,31 +26,19 @@ pub(crate) struct SweepingChange<'a> {
 }
 
 impl<'a> Change<'a> {
-    /// Announces the change: what was loaded before is not stored after it. What is being
-    /// stored now is waited for, so that the change comes last.
-    ///
-    /// # Errors
-    /// Kind `Timeout` when that takes too long; nothing was sent then.
-    pub(crate) async fn begin(
+    /// Announces the change: what was read before it does not enter L1 any more.
+    pub(crate) fn begin(
         shared: &'a Shared,
         space: &'a SpaceState,
         keys: impl IntoIterator<Item = &'a str>,
-        budget: &mut Budget,
-    ) -> Result<Self> {
+    ) -> Self {
         let announced = |key| (key, shared.l1.announce(space.id(), key));
-        let change = Self {
+        Self {
             shared,
             space,
             keys: keys.into_iter().map(announced).collect(),
             outdates: true,
-        };
-        let filled = async {
-            for (_, sample) in &change.keys {
-                shared.l1.filled(*sample).await;
-            }
-        };
-        shared.wait("change", budget, filled).await?;
-        Ok(change)
+        }
     }
 
     /// It changes for how long values live, and they stay true without it.
@@ -67,19 +56,29 @@ impl<'a> Change<'a> {
     /// The change was made. L1 may hold these values now, one for each key.
     pub(crate) fn made(mut self, slots: impl IntoIterator<Item = Option<Slot>>) {
         let keys = mem::take(&mut self.keys);
+        self.remember(&keys);
         for ((key, sample), slot) in keys.into_iter().zip(slots) {
-            self.settle(key);
-            self.shared.l1.supersede(self.space.id(), key, slot, sample);
-            self.shared.flights.detach(self.space.id(), key);
+            self.outdate(key, slot, sample);
         }
     }
 
-    fn settle(&self, key: &str) {
-        if self.shared.pending.count() == 0 || !self.outdates {
+    /// Earlier changes that failed no longer matter, and a failover could lose this one.
+    fn remember(&self, keys: &[(&str, Generation)]) {
+        let pending = &self.shared.pending;
+        if !self.outdates || (!self.shared.is_shared() && pending.count() == 0) {
             return;
         }
-        if let Ok(physical) = self.shared.physical_key(&self.space.settings(), key) {
-            self.shared.pending.settle(&physical);
+        let settings = self.space.settings();
+        let physical = |(key, _): &(&str, _)| self.shared.physical_key(&settings, key).ok();
+        let physical = keys.iter().filter_map(physical);
+        pending.made(physical, self.shared.clock.coarse());
+    }
+
+    fn outdate(&self, key: &str, slot: Option<Slot>, sample: Generation) {
+        let (shared, space) = (self.shared, self.space.id());
+        if shared.guards.hold(Guard::OwnChanges) {
+            shared.l1.supersede(space, key, slot, sample);
+            shared.flights.detach(space, key);
         }
     }
 }
@@ -89,9 +88,8 @@ impl Drop for Change<'_> {
         if self.keys.is_empty() {
             return;
         }
-        for (key, _) in &self.keys {
-            self.shared.l1.invalidate(self.space.id(), key);
-            self.shared.flights.detach(self.space.id(), key);
+        for (key, sample) in &self.keys {
+            self.outdate(key, None, *sample);
         }
         if self.outdates {
             let settings = self.space.settings();
@@ -104,25 +102,13 @@ impl Drop for Change<'_> {
 
 impl<'a> SweepingChange<'a> {
     /// Announces the change, as [`Change::begin`] does.
-    ///
-    /// # Errors
-    /// Kind `Timeout`; nothing was sent then.
-    pub(crate) async fn begin(
-        shared: &'a Shared,
-        space: &SpaceState,
-        pattern: &'a Glob,
-        budget: &mut Budget,
-    ) -> Result<Self> {
+    pub(crate) fn begin(shared: &'a Shared, space: &SpaceState, pattern: &'a Glob) -> Self {
         shared.l1.announce_all(space.id());
-        let change = Self {
+        Self {
             shared,
             space: space.id(),
             pattern,
-        };
-        shared
-            .wait("change", budget, shared.l1.all_filled())
-            .await?;
-        Ok(change)
+        }
     }
 }
 

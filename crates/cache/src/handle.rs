@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use larder_cache_core::{
-    Cursor, Event, Glob, Header, Key, Lifetime, Namespace, Result, Ttl, entry::MAX_HEADER_BYTES,
+    Cursor, Event, Glob, Head, Header, Key, Lifetime, Namespace, Result, Standing, Ttl,
+    entry::MAX_HEADER_BYTES,
 };
 
 use crate::changes::{Change, SweepingChange};
+use crate::epochs::Source;
 use crate::hold::Hold;
 use crate::l1::Outlook;
 use crate::lifetime;
@@ -58,7 +60,7 @@ impl NamespaceHandle {
     }
 
     /// Deletes a value, and says whether there was something under the key. No load that
-    /// runs in this process now will put an older value back.
+    /// began before, in whichever process, puts an older value back.
     ///
     /// # Cost
     /// One round trip.
@@ -94,7 +96,7 @@ impl NamespaceHandle {
         }
         let physical = self.shared.physical_keys(&self.settings(), keys)?;
         let named = keys.iter().copied();
-        let change = Change::begin(&self.shared, &self.space, named, budget).await?;
+        let change = Change::begin(&self.shared, &self.space, named);
         let backend = &self.shared.backend;
         let deleted = self
             .shared
@@ -119,8 +121,7 @@ impl NamespaceHandle {
     pub async fn delete_by_pattern(&self, pattern: &str) -> Result<u64> {
         let pattern = Glob::new(pattern);
         let mut budget = self.shared.budget(None);
-        let _change =
-            SweepingChange::begin(&self.shared, &self.space, &pattern, &mut budget).await?;
+        let _change = SweepingChange::begin(&self.shared, &self.space, &pattern);
         let mut cursor = Some(Cursor::start());
         let mut deleted = 0;
         while let Some(at) = cursor {
@@ -197,7 +198,7 @@ impl NamespaceHandle {
         if fresh.iter().all(Option::is_none) {
             return Ok(false);
         }
-        let change = Change::begin(&self.shared, &self.space, [key], &mut budget).await?;
+        let change = Change::begin(&self.shared, &self.space, [key]);
         let _change = change.of_lifetimes();
         let backend = &self.shared.backend;
         let moved = self
@@ -279,17 +280,31 @@ impl NamespaceHandle {
                 backend.head(keys, MAX_HEADER_BYTES, call)
             })
             .await?;
+        let read = |head: Head| Some((Header::read(&head.bytes, head.total_bytes).ok()?, head));
+        let known = keys.iter().zip(heads).map(|(key, head)| {
+            let head = head.filter(|_| !self.shared.pending.holds(key));
+            head.and_then(read)
+        });
+        let known: Vec<_> = known.collect();
+        let headers = || known.iter().flatten().map(|(header, _)| header);
+        if headers().next().is_none() {
+            return Ok(vec![None; keys.len()]);
+        }
+        let tags: Vec<_> = headers().flat_map(Header::tag_names).collect();
+        let view = self.shared.view(&settings, &tags, Source::Memory, budget);
+        let view = view.await?;
         let mut times = self.shared.server_times();
         let mut fresh = Vec::with_capacity(keys.len());
-        for (key, head) in keys.iter().zip(heads) {
-            let Some(head) = head.filter(|_| !self.shared.pending.holds(key)) else {
+        for (key, known) in keys.iter().zip(&known) {
+            let Some((header, head)) = known else {
                 fresh.push(None);
                 continue;
             };
             let now = times.of(key, budget).await?;
-            let header = Header::read(&head.bytes, head.total_bytes).ok();
-            let in_header =
-                header.and_then(|header| reading::fresh_for(&header, &settings, compressor, now));
+            let valid = view.judge(header).0 == Standing::Valid
+                && !self.shared.is_epoch_pending(&settings, header);
+            let in_header = reading::fresh_for(header, &settings, compressor, now);
+            let in_header = in_header.filter(|_| valid);
             fresh.push(in_header.map(|fresh| fresh.bounded(head.expiry)));
         }
         Ok(fresh)

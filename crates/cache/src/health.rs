@@ -18,6 +18,9 @@ pub struct Health {
     pub backend: BackendHealth,
     /// Process memory.
     pub l1: L1Stats,
+    /// How long ago the backend last gave a sign that it had told of all changes, which is
+    /// how far behind L1 may be; `None`: it does not tell of changes, or has not yet.
+    pub behind: Option<Duration>,
     /// Keys whose last change failed: until they have been deleted in the backend, which
     /// is tried all the time, they are not read from it.
     pub pending_changes: usize,
@@ -90,6 +93,7 @@ impl Shared {
                 nodes: nodes.unwrap_or_default(),
             },
             l1: self.l1_stats(),
+            behind: self.l1.behind(),
             pending_changes: self.pending.count(),
             background_tasks: self.tasks.count(),
         }

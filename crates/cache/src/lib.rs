@@ -31,14 +31,16 @@
 //!
 //! # What this crate does not do
 //! It knows no Redis, no HTTP and no configuration files; the facade `larder` wires those.
-//! Between two processes it bounds how long L1 may be behind, and no more than that yet.
 
 mod builder;
 mod cache;
 mod changes;
+mod epochs;
+mod guards;
 mod handle;
 mod health;
 mod hold;
+mod invalidation;
 mod l1;
 mod lifetime;
 mod load;
@@ -53,15 +55,21 @@ mod stats;
 mod tasks;
 mod typed;
 mod value;
+mod watching;
+mod write_through;
 mod writing;
 
 pub use self::builder::CacheBuilder;
 pub use self::cache::{Cache, ShutdownReport};
+#[cfg(feature = "simulation")]
+pub use self::guards::Guard;
 pub use self::handle::{NamespaceHandle, Remaining};
 pub use self::health::{BackendHealth, Health, Status};
+pub use self::invalidation::Affected;
 pub use self::load::{LoadError, LoadRequest, Loaded, ManyKeys, OneKey};
 pub use self::options::{GetOptions, OnError, SetOptions};
 pub use self::pipeline::{Pipeline, PipelineReply};
 pub use self::stats::{L1Stats, NamespaceStats, Stats};
 pub use self::typed::TypedCache;
 pub use self::value::Value;
+pub use self::write_through::{WriteError, Written};

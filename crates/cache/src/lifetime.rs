@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use larder_cache_core::{Lifetime, Namespace, Random, Result, Ttl, TtlClasses};
 
+use crate::reading::SlotTerms;
+
 /// The lifetimes of a value: stale after its time to live, gone after the grace behind it.
 ///
 /// # Errors
@@ -56,6 +58,28 @@ pub(crate) fn of_absence(
         soft: ttl,
         hard: ttl,
     }))
+}
+
+/// How long until a value should be refreshed before it is stale, drawn anew each time;
+/// `None`: it has no end, or is not to be refreshed early.
+///
+/// XFetch: the more a load costs, the earlier; and the draw spreads the readers, so that
+/// most often one comes first. (Vattani, Chierichetti, Lowenstein: Optimal Probabilistic
+/// Cache Stampede Prevention, 2015.)
+pub(crate) fn until_refresh(
+    terms: &SlotTerms,
+    namespace: &Namespace,
+    random: &dyn Random,
+) -> Option<Duration> {
+    let soft = terms.soft?;
+    if terms.load_cost.is_zero() || namespace.early_refresh <= 0.0 {
+        return None;
+    }
+    // In (0, 1], so that the logarithm is finite.
+    let drawn = 1.0 - random.next_unit();
+    let early = terms.load_cost.as_secs_f64() * namespace.early_refresh * -drawn.ln();
+    let early = Duration::try_from_secs_f64(early).unwrap_or(Duration::MAX);
+    Some(soft.saturating_sub(early))
 }
 
 /// Jitter only shortens: nothing is served longer than its time to live says.

@@ -1,19 +1,21 @@
-//! Changes that failed: what the backend holds of their keys may be outdated.
+//! Changes that failed, and changes that a failover may have lost: what the backend holds
+//! of their keys may be outdated.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use larder_cache_core::Key;
+use larder_cache_core::{Invalidation, Key, Moment, Result};
 
+use crate::guards::Guard;
 use crate::shared::Shared;
 
 /// Keys whose last change did not reach the backend, as far as is known. Until they have
-/// been deleted there, they are neither read from it nor filled.
+/// been deleted there, or changed if they are epochs, they are neither read from it nor
+/// filled.
 ///
-/// It is bounded: beyond the bound all keys count as pending, so that nothing outdated is
-/// read, and the first replay that goes through ends that.
+/// It is bounded: beyond the bound the whole namespaces of further keys count as pending.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     inner: Mutex<Inner>,
@@ -25,17 +27,22 @@ pub(crate) struct Pending {
 struct Inner {
     keys: HashMap<Key, Attempt>,
     failures: u64,
-    /// There were more than could be remembered.
-    overflowed: bool,
     is_replaying: bool,
+    /// Changes that were made lately, the oldest first.
+    made: VecDeque<(Moment, Key)>,
 }
 
 /// Which failure a replay is for: a key may fail again meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt(u64);
 
-/// The most keys that are remembered: a dozen megabytes.
+/// The most keys that are remembered, of those that failed and of those that were made: a
+/// dozen megabytes each.
 const MOST: usize = 100_000;
+
+/// For how long a change that was made is remembered: a replica that takes over lacks no
+/// more than the last moments.
+const MEMORY: Duration = Duration::from_secs(30);
 
 /// Keys in one replay.
 const REPLAY: usize = 512;
@@ -47,51 +54,69 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 impl Pending {
     /// Whether what the backend holds of a key may be outdated.
     pub(crate) fn holds(&self, key: &Key) -> bool {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return false;
-        }
-        let inner = self.lock();
-        inner.overflowed || inner.keys.contains_key(key)
+        self.count() > 0 && self.lock().keys.contains_key(key)
     }
 
     /// How many keys are pending.
     pub(crate) fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.count.load(Ordering::Acquire)
     }
 
-    /// A change of the key has failed, or nobody knows.
-    fn add(&self, key: Key) {
+    /// Changes of keys were made: earlier ones that failed no longer matter, and these may
+    /// be lost in a failover.
+    pub(crate) fn made(&self, keys: impl IntoIterator<Item = Key>, now: Moment) {
+        let mut inner = self.lock();
+        for key in keys {
+            inner.keys.remove(&key);
+            inner.made.push_back((now, key));
+        }
+        let is_old = |(at, _): &(Moment, Key)| now.since(*at) > MEMORY;
+        while inner.made.len() > MOST || inner.made.front().is_some_and(is_old) {
+            inner.made.pop_front();
+        }
+        self.publish(&inner);
+    }
+
+    /// The changes that were made lately may be lost: they fail, after the fact.
+    fn doubt(&self, overflow: impl Fn(&Key) -> Option<Key>) {
+        let made = std::mem::take(&mut self.lock().made);
+        for (_, key) in made {
+            self.add(key, &overflow);
+        }
+    }
+
+    /// A change of the key has failed, or nobody knows. Beyond the bound its namespace
+    /// takes its place.
+    fn add(&self, key: Key, overflow: impl Fn(&Key) -> Option<Key>) {
         let mut inner = self.lock();
         inner.failures += 1;
         let attempt = Attempt(inner.failures);
         if inner.keys.len() < MOST || inner.keys.contains_key(&key) {
             inner.keys.insert(key, attempt);
-        } else if !inner.overflowed {
-            inner.overflowed = true;
-            tracing::error!(
-                keys = MOST,
-                "more changes failed than can be remembered: nothing is read from the backend \
-                 until it is back, and keys beyond these may be outdated then"
-            );
-        }
-        self.count.store(inner.keys.len(), Ordering::Release);
-    }
-
-    /// A change of the key was made: an earlier one that failed no longer matters.
-    pub(crate) fn settle(&self, key: &Key) {
-        if self.count.load(Ordering::Acquire) > 0 {
-            self.settle_all([(key.clone(), None)]);
-        }
-    }
-
-    fn settle_all(&self, settled: impl IntoIterator<Item = (Key, Option<Attempt>)>) {
-        let mut inner = self.lock();
-        for (key, attempt) in settled {
-            if attempt.is_none() || inner.keys.get(&key).copied() == attempt {
-                inner.keys.remove(&key);
+        } else if let Some(epoch) = overflow(&key) {
+            // An epoch for each namespace at most.
+            if inner.keys.insert(epoch, attempt).is_none() {
+                tracing::error!(
+                    keys = MOST,
+                    %key,
+                    "more changes failed than can be remembered: the namespaces of further \
+                     keys are cleared when the backend is back"
+                );
             }
         }
-        self.count.store(inner.keys.len(), Ordering::Release);
+        self.publish(&inner);
+    }
+
+    /// Changes were made again.
+    fn settle(&self, settled: impl IntoIterator<Item = (Key, Attempt)>, now: Moment) {
+        let mut inner = self.lock();
+        for (key, attempt) in settled {
+            if inner.keys.get(&key) == Some(&attempt) {
+                inner.keys.remove(&key);
+            }
+            inner.made.push_back((now, key));
+        }
+        self.publish(&inner);
     }
 
     fn begin_replay(&self) -> bool {
@@ -105,9 +130,12 @@ impl Pending {
         let some: Vec<_> = some.map(|(key, attempt)| (key.clone(), *attempt)).collect();
         if some.is_empty() {
             inner.is_replaying = false;
-            inner.overflowed = false;
         }
         some
+    }
+
+    fn publish(&self, inner: &Inner) {
+        self.count.store(inner.keys.len(), Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -117,9 +145,27 @@ impl Pending {
 
 impl Shared {
     /// Remembers that changes of these keys may not have reached the backend, and sees to
-    /// it that they are deleted there.
+    /// it that they are made there: values are deleted, epochs changed.
     pub(crate) fn remember_failed(&self, keys: impl IntoIterator<Item = Key>) {
-        keys.into_iter().for_each(|key| self.pending.add(key));
+        if !self.guards.hold(Guard::Replays) {
+            return;
+        }
+        for key in keys {
+            self.pending.add(key, |key| self.epoch_of_namespace_of(key));
+        }
+        self.replay_pending();
+    }
+
+    /// The backend may have lost changes that it had confirmed.
+    pub(crate) fn doubt_what_was_made(&self) {
+        if !self.guards.hold(Guard::Replays) {
+            return;
+        }
+        self.pending.doubt(|key| self.epoch_of_namespace_of(key));
+        self.replay_pending();
+    }
+
+    fn replay_pending(&self) {
         // A caller may be dropped together with the runtime.
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
         if !in_runtime || self.pending.count() == 0 || !self.pending.begin_replay() {
@@ -134,10 +180,43 @@ impl Shared {
             );
         }
     }
+
+    fn epoch_of_namespace_of(&self, key: &Key) -> Option<Key> {
+        let prefix = self.keyspace.prefix();
+        let values = key.as_str().strip_prefix(&prefix.values_start())?;
+        let (namespace, _) = values.split_once(':')?;
+        Some(prefix.namespace_epoch(namespace))
+    }
+
+    /// Makes changes again: values are deleted, epochs get a number of their own. Never is a
+    /// value written again, which could put an old one over a new one.
+    async fn make_again(&self, keys: &[Key]) -> Result<()> {
+        let epochs_start = self.keyspace.prefix().epochs_start();
+        let is_epoch = |key: &&Key| key.as_str().starts_with(&epochs_start);
+        let (epochs, values): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(is_epoch);
+        let mut budget = self.budget(None);
+        let backend = &self.backend;
+        if !epochs.is_empty() {
+            let change =
+                |key: &&Key| self.epoch_change((*key).clone(), Vec::new(), Invalidation::Hard);
+            let changes: Vec<_> = epochs.iter().map(change).collect();
+            self.call("renew", &mut budget, |call| backend.renew(&changes, call))
+                .await?;
+        }
+        if !values.is_empty() {
+            let values: Vec<Key> = values.into_iter().cloned().collect();
+            self.call("delete", &mut budget, |call| backend.delete(&values, call))
+                .await?;
+        }
+        for key in epochs {
+            self.l1.outdate_epoch(key.as_bytes());
+        }
+        Ok(())
+    }
 }
 
 async fn replay(shared: Weak<Shared>, pending: Arc<Pending>) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Duration::ZERO;
     loop {
         tokio::time::sleep(pause).await;
         let some = pending.next();
@@ -145,14 +224,9 @@ async fn replay(shared: Weak<Shared>, pending: Arc<Pending>) {
             return;
         };
         let keys: Vec<Key> = some.iter().map(|(key, _)| key.clone()).collect();
-        let mut budget = shared.budget(None);
-        let deleted = shared.call("delete", &mut budget, |call| {
-            shared.backend.delete(&keys, call)
-        });
-        match deleted.await {
-            Ok(_) => {
-                let settled = some.into_iter().map(|(key, attempt)| (key, Some(attempt)));
-                pending.settle_all(settled);
+        match shared.make_again(&keys).await {
+            Ok(()) => {
+                pending.settle(some, shared.clock.coarse());
                 pause = Duration::ZERO;
             }
             Err(error) => {
@@ -174,33 +248,54 @@ mod tests {
         prefix.value("n", &number.to_string()).unwrap()
     }
 
+    fn namespace(_: &Key) -> Option<Key> {
+        Some(KeyPrefix::new("t").unwrap().namespace_epoch("n"))
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_origin(Duration::from_secs(seconds))
+    }
+
     #[test]
     fn a_key_that_failed_again_stays() {
         let pending = Pending::default();
         assert!(!pending.holds(&key(1)));
-        pending.add(key(1));
+        pending.add(key(1), namespace);
         let replayed = pending.next();
-        pending.add(key(1));
-        pending.settle_all(replayed.into_iter().map(|(key, at)| (key, Some(at))));
+        pending.add(key(1), namespace);
+        pending.settle(replayed, at(0));
         assert!(pending.holds(&key(1)), "the second failure is unanswered");
-        pending.settle(&key(1));
+        pending.made([key(1)], at(0));
         assert!(!pending.holds(&key(1)));
         assert_eq!(pending.count(), 0);
     }
 
     #[test]
-    fn beyond_the_bound_nothing_is_trusted() {
+    fn beyond_the_bound_the_namespace_counts() {
         let pending = Pending::default();
-        (0..=MOST).for_each(|number| pending.add(key(number)));
-        assert_eq!(pending.count(), MOST);
-        assert!(pending.holds(&key(MOST)) && pending.holds(&key(MOST + 7)));
+        (0..MOST + 7).for_each(|number| pending.add(key(number), namespace));
+        assert_eq!(pending.count(), MOST + 1);
+        assert!(pending.holds(&key(7)) && !pending.holds(&key(MOST)));
+        let epoch = namespace(&key(0)).unwrap();
+        assert!(pending.holds(&epoch));
         loop {
             let some = pending.next();
             if some.is_empty() {
                 break;
             }
-            pending.settle_all(some.into_iter().map(|(key, at)| (key, Some(at))));
+            pending.settle(some, at(0));
         }
-        assert!(!pending.holds(&key(0)));
+        assert!(!pending.holds(&key(0)) && !pending.holds(&epoch));
+    }
+
+    #[test]
+    fn what_was_made_lately_is_doubted() {
+        let pending = Pending::default();
+        pending.made([key(1)], at(0));
+        pending.made([key(2)], at(29));
+        pending.made([key(3)], at(31));
+        pending.doubt(namespace);
+        assert!(!pending.holds(&key(1)), "that was long ago");
+        assert!(pending.holds(&key(2)) && pending.holds(&key(3)));
     }
 }

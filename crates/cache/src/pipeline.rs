@@ -129,7 +129,7 @@ impl<'a, V: Value> Pipeline<'a, V> {
         let changes = |step: &Step<V>| !matches!(step, Step::Get);
         let changed = steps.iter().filter(|(_, step)| changes(step));
         let changed = changed.map(|(key, _)| key.as_str());
-        let change = Change::begin(shared, &cache.space, changed, &mut budget).await?;
+        let change = Change::begin(shared, &cache.space, changed);
         let sample = |(key, _): &(String, _)| shared.l1.sample(cache.space.id(), key);
         let samples: Vec<Generation> = steps.iter().map(sample).collect();
         let sent = shared.call("pipeline", &mut budget, |call| {
@@ -166,19 +166,17 @@ impl<V: Value> TypedCache<V> {
             Step::Delete => (Operation::Delete(physical), None),
             Step::Expire(ttl) => (Operation::Expire(physical, self.lifetime(*ttl)?), None),
             Step::Set(value, options) => {
-                let terms = Terms::of(options)?;
+                let settings = self.settings();
+                let terms = Terms::of(options, &settings)?;
+                let encoded = self.shared.encode(&self.space, key, Some(value), &terms)?;
+                let encoded = encoded.ok_or_else(unanswered)?;
+                let stand = self.shared.stand(&settings, &terms, budget).await?;
+                let times = &mut self.shared.server_times();
+                let terms = (&terms, stand);
                 let prepared = self
                     .shared
-                    .prepare(
-                        &self.space,
-                        key,
-                        Some(value),
-                        &terms,
-                        &mut self.shared.server_times(),
-                        budget,
-                    )
-                    .await?;
-                let Prepared { write, slot } = prepared.ok_or_else(unanswered)?;
+                    .prepare(&self.space, encoded, terms, times, budget);
+                let Prepared { write, slot } = prepared.await?;
                 (Operation::Set(write), slot)
             }
         })
@@ -195,17 +193,17 @@ impl<V: Value> TypedCache<V> {
         let space = self.space.registered.space();
         match (operation, reply) {
             (Operation::Get(physical), _) if self.shared.pending.holds(physical) => Ok(
-                PipelineReply::Value(self.tell(key, &Found::Missing(MissReason::Pending))),
+                PipelineReply::Value(self.tell(key, &Found::Missing(MissReason::Pending, None))),
             ),
             (Operation::Get(physical), reply) => {
                 let found = self.found(key, physical, reply, sample, budget).await;
                 if found.is_err() {
-                    self.tell::<V>(key, &Found::Missing(MissReason::Backend));
+                    self.tell::<V>(key, &Found::Missing(MissReason::Backend, None));
                 }
                 Ok(PipelineReply::Value(self.tell(key, &found?)))
             }
             (Operation::Set(write), Ok(Reply::Done(_))) => {
-                self.shared.tell_stored(&self.space, key, write);
+                self.shared.tell_stored(&self.space, key, write.value.len());
                 Ok(PipelineReply::Stored)
             }
             (Operation::Delete(_), Ok(Reply::Done(deleted))) => {
@@ -232,18 +230,20 @@ impl<V: Value> TypedCache<V> {
         budget: &mut Budget,
     ) -> Result<Found<V>> {
         let stored = match reply {
-            Ok(Reply::Value(None)) => return Ok(Found::Missing(MissReason::NotFound)),
+            Ok(Reply::Value(None)) => return Ok(Found::Missing(MissReason::NotFound, None)),
             Ok(Reply::Value(Some(stored))) => stored,
             Ok(_) => return Err(unanswered()),
             Err(error) if error.kind() == ErrorKind::WrongType => {
-                return Ok(Found::Missing(MissReason::WrongType));
+                return Ok(Found::Missing(MissReason::WrongType, None));
             }
             Err(error) => return Err(error),
         };
         let now = self.shared.server_time(physical, budget).await?;
         let settings = self.settings();
         let reader = Reader::new(&self.shared, &self.space, &settings);
-        Ok(reader.take_in(key, physical, &stored, now, sample))
+        let read = vec![((key, physical, sample), stored, now)];
+        let found = reader.take_in(read, budget).await?.pop();
+        Ok(found.unwrap_or(Found::Missing(MissReason::NotFound, None)))
     }
 }
 

@@ -1,34 +1,67 @@
-//! The way of a read: key, backend, entry, value, L1.
+//! The way of a read: key, backend, entry, epochs, value, L1.
 
 use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
-    Bytes, Entry, ErrorKind, Expiry, Header, Key, Kind, L1, MissReason, Moment, Namespace, Place,
-    Result, Timestamp,
+    Bytes, Claim, Entry, EntryId, ErrorKind, Expiry, Header, Key, Kind, L1, MissReason, Moment,
+    Namespace, Place, Result, Standing, Tag, Timestamp,
 };
 
-use crate::l1::{Generation, Slot};
+use crate::epochs::{Source, View, staleness};
+use crate::l1::{Generation, Marks, Slot};
+use crate::lifetime;
 use crate::payload::{self, Compressor};
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
 
-/// How long values of a shared backend stay in L1 where the namespace does not say: the
-/// longest that another process's change goes unseen.
-const L1_BOUND_ON_SHARED: Duration = Duration::from_secs(5);
+/// How long values of a shared backend stay in L1 where the namespace does not say and the
+/// backend does not tell of changes: the longest that another process's change goes unseen.
+const L1_BOUND_UNWATCHED: Duration = Duration::from_secs(5);
 
 /// What the backend knows of a key.
 #[derive(Debug)]
 pub(crate) enum Found<V> {
-    /// A fresh value.
-    Fresh(Arc<V>),
+    /// A fresh value; one that is due should be renewed before its time.
+    Fresh(Arc<V>, Option<Vacancy>),
     /// A value that is stale but usable.
-    Stale(Arc<V>),
+    Stale(Arc<V>, MissReason, Vacancy),
     /// That there is no value.
-    Absent,
-    /// Nothing that could be used.
-    Missing(MissReason),
+    Absent(Vacancy),
+    /// Nothing that could be used; and what it takes to load, where that can be stored.
+    Missing(MissReason, Option<Vacancy>),
+}
+
+/// A place for a load's result.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vacancy {
+    /// What the lease is asked for with.
+    pub(crate) claim: Claim,
+    /// For how long somebody else holds the lease.
+    pub(crate) held: Option<Duration>,
+    /// Of the key, before it was read.
+    pub(crate) sample: Generation,
+}
+
+/// The terms on which a value enters L1.
+#[derive(Debug)]
+pub(crate) struct SlotTerms {
+    pub(crate) soft: Option<Duration>,
+    pub(crate) hard: Option<Duration>,
+    pub(crate) load_cost: Duration,
+    pub(crate) value_bytes: usize,
+    pub(crate) marks: Marks,
+}
+
+/// Something of ours under a key, and when it was read.
+struct Stored<'a> {
+    key: &'a str,
+    physical: &'a Key,
+    entry: Entry,
+    id: EntryId,
+    now: Timestamp,
+    sample: Generation,
 }
 
 impl Shared {
@@ -42,23 +75,27 @@ impl Shared {
         let settings = space.settings();
         let physical = self.physical_key(&settings, key)?;
         if self.pending.holds(&physical) {
-            return Ok(Found::Missing(MissReason::Pending));
+            return Ok(Found::Missing(MissReason::Pending, None));
         }
         let sample = self.l1.sample(space.id(), key);
         let keys = slice::from_ref(&physical);
         let read = self.call("get", budget, |call| self.backend.get(keys, call));
         let mut stored = match read.await {
             Err(error) if error.kind() == ErrorKind::WrongType => {
-                return Ok(Found::Missing(MissReason::WrongType));
+                return Ok(vacant(MissReason::WrongType, sample));
             }
             other => other?,
         };
         let Some(stored) = stored.pop().flatten() else {
-            return Ok(Found::Missing(MissReason::NotFound));
+            return Ok(vacant(MissReason::NotFound, sample));
         };
         let now = self.server_time(&physical, budget).await?;
         let reader = Reader::new(self, space, &settings);
-        Ok(reader.take_in(key, &physical, &stored, now, sample))
+        let place = (key, &physical, sample);
+        let mut found = reader.take_in(vec![(place, stored, now)], budget).await?;
+        Ok(found
+            .pop()
+            .unwrap_or_else(|| vacant(MissReason::NotFound, sample)))
     }
 
     /// Reads many keys from the backend, and into L1, in their order.
@@ -78,28 +115,36 @@ impl Shared {
         let stored = match read.await {
             // The backend says so of a single key alone.
             Err(error) if error.kind() == ErrorKind::WrongType => {
-                let wrong_type = |_| Found::Missing(MissReason::WrongType);
-                return Ok(keys.iter().map(wrong_type).collect());
+                let wrong_type = |sample: &Generation| vacant(MissReason::WrongType, *sample);
+                return Ok(samples.iter().map(wrong_type).collect());
             }
             other => other?,
         };
-        let reader = Reader::new(self, space, &settings);
         let mut times = self.server_times();
-        let mut found = Vec::with_capacity(keys.len());
+        let mut found: Vec<Option<Found<V>>> = Vec::with_capacity(keys.len());
+        let mut some = Vec::new();
         for (index, stored) in stored.into_iter().enumerate() {
+            let (physical, sample) = (&physical[index], samples[index]);
             found.push(match stored {
-                None => Found::Missing(MissReason::NotFound),
-                Some(_) if self.pending.holds(&physical[index]) => {
-                    Found::Missing(MissReason::Pending)
+                _ if self.pending.holds(physical) => {
+                    Some(Found::Missing(MissReason::Pending, None))
                 }
+                None => Some(vacant(MissReason::NotFound, sample)),
                 Some(stored) => {
-                    let physical = &physical[index];
                     let now = times.of(physical, budget).await?;
-                    reader.take_in(keys[index], physical, &stored, now, samples[index])
+                    some.push(((keys[index], physical, sample), stored, now));
+                    None
                 }
             });
         }
-        Ok(found)
+        let reader = Reader::new(self, space, &settings);
+        let mut read = reader.take_in(some, budget).await?.into_iter();
+        let found = found.into_iter().zip(samples);
+        let in_order = |(found, sample): (Option<_>, _)| {
+            let found = found.or_else(|| read.next());
+            found.unwrap_or_else(|| vacant(MissReason::NotFound, sample))
+        };
+        Ok(found.map(in_order).collect())
     }
 
     pub(crate) fn physical_key(&self, settings: &Namespace, key: &str) -> Result<Key> {
@@ -117,21 +162,15 @@ impl Shared {
         &self,
         settings: &Namespace,
         value: Option<Arc<V>>,
-        soft: Option<Duration>,
-        hard: Option<Duration>,
-        value_bytes: usize,
+        terms: SlotTerms,
     ) -> Option<Slot> {
-        let bound = match settings.l1 {
-            _ if self.l1.is_off() => return None,
-            L1::Off => return None,
-            L1::Ttl(bound) => Some(bound),
-            _ if self.backend.capabilities().shared => Some(L1_BOUND_ON_SHARED),
-            _ => None,
-        };
+        let (bound, window) = self.l1_bounds(settings)?;
+        let early = lifetime::until_refresh(&terms, settings, &*self.random);
+        let soft = terms.soft.map(|soft| early.unwrap_or(soft).min(soft));
         let now = self.clock.coarse();
         let end =
             |duration: Option<Duration>| duration.map_or(Moment::FAR_FUTURE, |d| now.after(d));
-        let (stale_at, hard) = (end(soft), end(hard).min(end(bound)));
+        let (stale_at, hard) = (end(soft), end(terms.hard).min(end(bound)));
         Some(Slot {
             // A stale "there is none" is of no use.
             gone_at: if value.is_some() {
@@ -141,9 +180,38 @@ impl Shared {
             },
             value: value.map(|value| value as _),
             stale_at,
-            value_bytes: value_bytes as u64,
+            window,
+            marks: terms.marks,
+            value_bytes: terms.value_bytes as u64,
         })
     }
+
+    /// How long values of a namespace may stay in L1, and for how many nanoseconds without
+    /// a sign from the backend; `None`: not at all.
+    fn l1_bounds(&self, settings: &Namespace) -> Option<(Option<Duration>, u64)> {
+        let unwatched = !self.is_watched() && self.is_shared();
+        let told = u64::try_from(staleness(settings).as_nanos()).unwrap_or(u64::MAX - 1);
+        match settings.l1 {
+            _ if self.l1.is_off() => None,
+            L1::Off => None,
+            L1::Ttl(bound) => Some((Some(bound), u64::MAX)),
+            _ if !self.is_shared() => Some((None, u64::MAX)),
+            L1::Coherent { max_staleness, .. } if unwatched => {
+                Some((Some(max_staleness), u64::MAX))
+            }
+            _ if unwatched => Some((Some(L1_BOUND_UNWATCHED), u64::MAX)),
+            _ => Some((None, told)),
+        }
+    }
+}
+
+fn vacant<V>(reason: MissReason, sample: Generation) -> Found<V> {
+    let vacancy = Vacancy {
+        claim: Claim::Missing,
+        held: None,
+        sample,
+    };
+    Found::Missing(reason, Some(vacancy))
 }
 
 /// Whether `get` would answer with a value, and for how long it will; `None`: it would not.
@@ -200,48 +268,145 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Understands stored bytes, and puts what they say into L1.
-    pub(crate) fn take_in<V: Value>(
+    /// Understands what was read, in its order, and puts what it says into L1.
+    pub(crate) async fn take_in<V: Value>(
         &self,
-        key: &str,
-        physical: &Key,
-        stored: &Bytes,
-        now: Timestamp,
-        sample: Generation,
-    ) -> Found<V> {
-        let entry = match Entry::decode(stored) {
-            Ok(entry) => entry,
-            Err(why) => return Found::Missing(MissReason::Unreadable(why)),
+        read: Vec<((&str, &Key, Generation), Bytes, Timestamp)>,
+        budget: &mut Budget,
+    ) -> Result<Vec<Found<V>>> {
+        let mut ours: Vec<Result<Stored<'_>, Found<V>>> = Vec::with_capacity(read.len());
+        for ((key, physical, sample), stored, now) in read {
+            let id = EntryId::of(&stored);
+            ours.push(match Entry::decode(&stored) {
+                Ok(entry) => Ok(Stored {
+                    key,
+                    physical,
+                    entry,
+                    id,
+                    now,
+                    sample,
+                }),
+                Err(why) => Err(useless(MissReason::Unreadable(why), id, sample)),
+            });
+        }
+        let sound = || ours.iter().flatten().filter(|stored| stored.needs_epochs());
+        if sound().next().is_none() {
+            let unread = ours.into_iter().map(|stored| self.understand(stored, None));
+            return Ok(unread.collect());
+        }
+        let tags: Vec<_> = sound().flat_map(Stored::tags).collect();
+        let view = self
+            .shared
+            .view(self.settings, &tags, Source::Memory, budget);
+        let view = view.await?;
+        // An epoch that was read before may have been lost since, with all that was stored
+        // under the one that took its place.
+        let doubtful = |stored: &&Stored<'_>| view.judge(&stored.entry.header).0 != Standing::Valid;
+        let doubted: Vec<_> = sound().filter(doubtful).flat_map(Stored::tags).collect();
+        let confirmed = match sound().any(|stored| doubtful(&stored)) {
+            true => {
+                let again = self
+                    .shared
+                    .view(self.settings, &doubted, Source::Backend, budget);
+                Some(again.await?)
+            }
+            false => None,
         };
+        let found = ours.into_iter().map(|stored| {
+            let doubt = stored.as_ref().is_ok_and(|stored| doubtful(&stored));
+            let view = confirmed.as_ref().filter(|_| doubt).unwrap_or(&view);
+            self.understand(stored, Some(view))
+        });
+        Ok(found.collect())
+    }
+
+    /// Where there is no view, the entry is of a kind that stands on nothing.
+    fn understand<V: Value>(
+        &self,
+        stored: Result<Stored<'_>, Found<V>>,
+        view: Option<&View>,
+    ) -> Found<V> {
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(found) => return found,
+        };
+        let Stored {
+            entry,
+            id,
+            now,
+            sample,
+            ..
+        } = &stored;
+        let (id, now, sample) = (*id, *now, *sample);
         let freshness = entry.header.freshness;
-        if freshness.is_gone(now) {
-            return Found::Missing(MissReason::Expired);
+        let lease = freshness.lease.filter(|lease| lease.until > now);
+        let held = lease.map(|lease| lease.until.since(now));
+        if entry.header.kind == Kind::Placeholder {
+            let vacancy = Vacancy {
+                claim: Claim::Missing,
+                held,
+                sample,
+            };
+            let reason = match held {
+                Some(_) => MissReason::Loading,
+                None => MissReason::NotFound,
+            };
+            return Found::Missing(reason, Some(vacancy));
+        }
+        let Some(view) = view.filter(|_| !freshness.is_gone(now)) else {
+            return vacant(MissReason::Expired, sample);
+        };
+        if self.shared.is_epoch_pending(self.settings, &entry.header) {
+            return Found::Missing(MissReason::Pending, None);
+        }
+        let (standing, marks) = view.judge(&entry.header);
+        if standing == Standing::Gone {
+            return useless(MissReason::Invalidated, id, sample);
         }
         let value = match entry.header.kind {
-            Kind::Value => match self.decode(&entry, physical) {
+            Kind::Value => match self.decode(entry, stored.physical) {
                 Ok(value) => Some(Arc::new(value)),
-                Err(reason) => return Found::Missing(reason),
+                Err(reason) => return useless(reason, id, sample),
             },
             Kind::Absent => None,
-            Kind::Placeholder => return Found::Missing(MissReason::NotFound),
-            _ => return Found::Missing(MissReason::Undecodable),
+            _ => return useless(MissReason::Undecodable, id, sample),
         };
-        let left = |end: Option<Timestamp>| end.map(|end| end.since(now));
-        let (soft, hard) = (left(freshness.soft), left(freshness.hard));
-        // The header alone could understate what the value takes.
-        let plain_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
-        let bytes = plain_bytes.max(entry.body.len());
-        let slot = self
-            .shared
-            .slot(self.settings, value.clone(), soft, hard, bytes);
-        if let Some(slot) = slot {
-            self.shared.l1.insert(self.space.id(), key, slot, sample);
+        let is_stale = freshness.is_stale(now) || standing == Standing::Stale;
+        let terms = SlotTerms {
+            soft: match standing {
+                Standing::Stale => Some(Duration::ZERO),
+                _ => freshness.soft.map(|end| end.since(now)),
+            },
+            hard: freshness.hard.map(|end| end.since(now)),
+            load_cost: entry.header.load_cost,
+            // The header alone could understate what the value takes.
+            value_bytes: usize::try_from(entry.header.plain_bytes)
+                .unwrap_or(usize::MAX)
+                .max(entry.body.len()),
+            marks,
+        };
+        let early = lifetime::until_refresh(&terms, self.settings, &*self.shared.random);
+        if let Some(slot) = self.shared.slot(self.settings, value.clone(), terms) {
+            let (space, key) = (self.space.id(), stored.key);
+            self.shared.l1.insert(space, key, slot, sample);
         }
+        let vacancy = Vacancy {
+            claim: Claim::Renew(id),
+            held,
+            sample,
+        };
+        let reason = match standing {
+            Standing::Stale => MissReason::Invalidated,
+            _ => MissReason::Expired,
+        };
         match value {
-            None if freshness.is_stale(now) => Found::Missing(MissReason::Expired),
-            None => Found::Absent,
-            Some(value) if freshness.is_stale(now) => Found::Stale(value),
-            Some(value) => Found::Fresh(value),
+            None if is_stale => Found::Missing(reason, Some(vacancy)),
+            None => Found::Absent(vacancy),
+            Some(value) if is_stale => Found::Stale(value, reason, vacancy),
+            Some(value) => {
+                let due = early.is_some_and(|early| early.is_zero()) && held.is_none();
+                Found::Fresh(value, due.then_some(vacancy))
+            }
         }
     }
 
@@ -257,4 +422,26 @@ impl<'a> Reader<'a> {
             &place,
         )
     }
+}
+
+impl<'a> Stored<'a> {
+    fn tags(&self) -> Vec<Tag> {
+        self.entry.header.tag_names()
+    }
+
+    /// Whether its worth depends on epochs.
+    fn needs_epochs(&self) -> bool {
+        let header = &self.entry.header;
+        header.kind != Kind::Placeholder && !header.freshness.is_gone(self.now)
+    }
+}
+
+/// What is stored goes when somebody loads.
+fn useless<V>(reason: MissReason, id: EntryId, sample: Generation) -> Found<V> {
+    let vacancy = Vacancy {
+        claim: Claim::Replace(id),
+        held: None,
+        sample,
+    };
+    Found::Missing(reason, Some(vacancy))
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use larder_cache_core::{
 use larder_keyspace::{Keyspace, Registered};
 use tokio::sync::Semaphore;
 
+use crate::epochs::{Epochs, staleness};
+use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::{Flights, Refreshing};
 use crate::payload::Compressor;
@@ -32,10 +35,19 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Flights>,
     pub(crate) refreshing: Arc<Refreshing>,
     pub(crate) load_permits: Arc<Semaphore>,
+    pub(crate) refresh_permits: Arc<Semaphore>,
+    pub(crate) epochs: Epochs,
     pub(crate) compressor: Option<Compressor>,
     pub(crate) ttl_classes: TtlClasses,
     pub(crate) budget: Duration,
     pub(crate) load_timeout: Duration,
+    /// How long a load may keep others from loading the same key.
+    pub(crate) lease: Duration,
+    pub(crate) guards: Guards,
+    /// Whether the backend tells of changes.
+    pub(crate) watched: AtomicBool,
+    /// Whether other processes change what the backend holds.
+    pub(crate) shared: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) observers: Observers,
@@ -112,6 +124,22 @@ impl Shared {
         self.observers.emit(event);
     }
 
+    /// Whether other processes change what the backend holds.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Whether the backend tells of changes.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
+
+    /// How old a load may be for a caller to join it, in a namespace: where others make
+    /// changes, what it brings is as old as itself.
+    pub(crate) fn joins_at_most(&self, settings: &Namespace) -> Option<Duration> {
+        self.shared.then(|| staleness(settings))
+    }
+
     pub(crate) fn budget(&self, asked: Option<Duration>) -> Budget {
         Budget::new(asked.unwrap_or(self.budget))
     }
@@ -159,23 +187,6 @@ impl Shared {
             shared: self,
             of_all: None,
         }
-    }
-
-    /// Waits for other calls of this process, on the time that is left.
-    pub(crate) async fn wait<T>(
-        &self,
-        operation: &'static str,
-        budget: &mut Budget,
-        others: impl Future<Output = T>,
-    ) -> Result<T> {
-        let mut others = pin!(others);
-        if let Some(output) = others.as_mut().now_or_never() {
-            return Ok(output);
-        }
-        let began = self.clock.now();
-        let waited = tokio::time::timeout(budget.left, others).await;
-        budget.spend(self.clock.now().since(began));
-        waited.map_err(|_| out_of_budget(operation))
     }
 
     /// Outdates what L1 and loads under way know of the keys that match.

@@ -8,6 +8,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Event, MissReason, Result, Tier};
 
@@ -81,12 +82,17 @@ impl<V: Value> TypedCache<V> {
     async fn get_from_backend(&self, key: &str, options: GetOptions) -> Result<Option<Arc<V>>> {
         let mut budget = self.shared.budget(options.budget);
         let found = match self.shared.fetch(&self.space, key, &mut budget).await {
+            Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::InvalidKey => return Err(error),
-            Err(error) if options.on_error == OnError::Fail => {
-                self.tell::<V>(key, &Found::Missing(MissReason::Backend));
-                return Err(error);
+            Err(error) => {
+                let missing = Found::Missing(MissReason::Backend, None);
+                self.tell::<V>(key, &missing);
+                if options.on_error == OnError::Fail {
+                    return Err(error);
+                }
+                let in_l1 = self.shared.l1_in_outage(&self.space, key);
+                return Ok(in_l1.and_then(Result::ok));
             }
-            found => found.unwrap_or(Found::Missing(MissReason::Backend)),
         };
         Ok(self.tell(key, &found))
     }
@@ -129,13 +135,18 @@ impl<V: Value> TypedCache<V> {
             Err(error) if error.kind() == ErrorKind::InvalidKey => return Err(error),
             Err(error) => {
                 for key in texts {
-                    self.tell::<V>(key, &Found::Missing(MissReason::Backend));
+                    self.tell::<V>(key, &Found::Missing(MissReason::Backend, None));
                 }
-                return if options.on_error == OnError::Fail {
-                    Err(error)
-                } else {
-                    Ok(values)
-                };
+                if options.on_error == OnError::Fail {
+                    return Err(error);
+                }
+                for key in unknown {
+                    let in_l1 = self.shared.l1_in_outage(&self.space, key.as_ref());
+                    if let Some(Ok(value)) = in_l1 {
+                        values.insert(key, value);
+                    }
+                }
+                return Ok(values);
             }
         };
         for (key, found) in unknown.into_iter().zip(found) {
@@ -193,18 +204,52 @@ impl<V: Value> TypedCache<V> {
     ) -> Result<()> {
         let (shared, space, key) = (&self.shared, &self.space, key.as_ref());
         let mut budget = shared.budget(options.budget);
-        let terms = Terms::of(&options)?;
+        let settings = space.settings();
+        let terms = Terms::of(&options, &settings)?;
         let value = value.into();
-        let mut times = shared.server_times();
-        let prepared = shared.prepare(space, key, Some(&value), &terms, &mut times, &mut budget);
-        let Some(Prepared { write, slot }) = prepared.await? else {
+        let Some(encoded) = shared.encode(space, key, Some(&value), &terms)? else {
             return Ok(());
         };
-        let change = Change::begin(shared, space, [key], &mut budget).await?;
+        let stand = shared.stand(&settings, &terms, &mut budget).await?;
+        let times = &mut shared.server_times();
+        let prepared = shared.prepare(space, encoded, (&terms, stand), times, &mut budget);
+        let Prepared { write, slot } = prepared.await?;
+        let change = Change::begin(shared, space, [key]);
         let writes = std::slice::from_ref(&write);
         shared.store(space, &[key], writes, &mut budget).await?;
         change.made([slot]);
         Ok(())
+    }
+
+    /// Stores a value where there is none, and says whether it did. A stale value, and a
+    /// load under way, count as none.
+    ///
+    /// # Cost
+    /// Two or three round trips.
+    ///
+    /// # Errors
+    /// As [`set`](TypedCache::set).
+    pub async fn set_if_absent(
+        &self,
+        key: impl AsRef<str>,
+        value: impl Into<Arc<V>>,
+    ) -> Result<bool> {
+        self.set_if_absent_with(key, value, SetOptions::default())
+            .await
+    }
+
+    /// Stores a value where there is none, with options.
+    ///
+    /// # Errors
+    /// As [`set_with`](TypedCache::set_with).
+    pub async fn set_if_absent_with(
+        &self,
+        key: impl AsRef<str>,
+        value: impl Into<Arc<V>>,
+        options: SetOptions,
+    ) -> Result<bool> {
+        let value = value.into();
+        self.put_if_absent(key.as_ref(), &value, options).await
     }
 
     /// Stores many values for the namespace's time to live.
@@ -232,24 +277,29 @@ impl<V: Value> TypedCache<V> {
     ) -> Result<()> {
         let (shared, space) = (&self.shared, &self.space);
         let mut budget = shared.budget(options.budget);
-        let terms = Terms::of(&options)?;
+        let settings = space.settings();
+        let terms = Terms::of(&options, &settings)?;
         let entries: Vec<(K, Arc<V>)> = entries.into_iter().map(|(k, v)| (k, v.into())).collect();
         let keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_ref()).collect();
         let mut times = shared.server_times();
-        let mut writes = Vec::with_capacity(keys.len());
-        let mut slots = Vec::with_capacity(keys.len());
+        let mut encoded = Vec::with_capacity(keys.len());
         for (key, (_, value)) in keys.iter().zip(&entries) {
-            let prepared = shared.prepare(space, key, Some(value), &terms, &mut times, &mut budget);
-            let prepared = prepared.await?;
-            writes.extend(prepared.map(|Prepared { write, slot }| {
-                slots.push(slot);
-                write
-            }));
+            encoded.extend(shared.encode(space, key, Some(value), &terms)?);
         }
-        if writes.is_empty() {
+        if encoded.is_empty() {
             return Ok(());
         }
-        let change = Change::begin(shared, space, keys.iter().copied(), &mut budget).await?;
+        let stand = shared.stand(&settings, &terms, &mut budget).await?;
+        let mut writes = Vec::with_capacity(keys.len());
+        let mut slots = Vec::with_capacity(keys.len());
+        for encoded in encoded {
+            let terms = (&terms, stand.clone());
+            let prepared = shared.prepare(space, encoded, terms, &mut times, &mut budget);
+            let Prepared { write, slot } = prepared.await?;
+            writes.push(write);
+            slots.push(slot);
+        }
+        let change = Change::begin(shared, space, keys.iter().copied());
         shared.store(space, &keys, &writes, &mut budget).await?;
         change.made(slots);
         Ok(())
@@ -343,7 +393,7 @@ impl<V: Value> TypedCache<V> {
             shared: &self.namespace.shared,
             space: &self.namespace.space,
             key,
-            terms: options.check(&self.shared)?,
+            terms: options.check(&self.shared, &self.settings())?,
             wanted,
         })
     }
@@ -377,7 +427,7 @@ impl<V: Value> TypedCache<V> {
         R: Into<Loaded<V>>,
         E: Send + Sync + 'static,
         M: IntoIterator<Item = (K, R)>,
-        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        F: FnOnce(Vec<K>) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
         self.run_load_many(keys, &LoadOptions::default(), loader)
@@ -395,13 +445,13 @@ impl<V: Value> TypedCache<V> {
         R: Into<Loaded<V>>,
         E: Send + Sync + 'static,
         M: IntoIterator<Item = (K, R)>,
-        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        F: FnOnce(Vec<K>) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
         let batch = Batch {
             shared: &self.namespace.shared,
             space: &self.namespace.space,
-            terms: options.check(&self.shared)?,
+            terms: options.check(&self.shared, &self.settings())?,
         };
         batch.run(keys, loader).await
     }
@@ -415,13 +465,9 @@ impl<V: Value> TypedCache<V> {
     pub(crate) fn tell<T: Value>(&self, key: &str, found: &Found<T>) -> Option<Arc<T>> {
         let (space, tier) = (self.space.registered.space(), Tier::L2);
         let (event, value) = match found {
-            Found::Fresh(value) => (Event::Hit { space, key, tier }, Some(Arc::clone(value))),
-            Found::Absent => (Event::NegativeHit { space, key, tier }, None),
-            Found::Stale(_) => {
-                let reason = MissReason::Expired;
-                (Event::Miss { space, key, reason }, None)
-            }
-            Found::Missing(reason) => {
+            Found::Fresh(value, _) => (Event::Hit { space, key, tier }, Some(Arc::clone(value))),
+            Found::Absent(_) => (Event::NegativeHit { space, key, tier }, None),
+            Found::Stale(_, reason, _) | Found::Missing(reason, _) => {
                 let reason = *reason;
                 (Event::Miss { space, key, reason }, None)
             }
@@ -450,6 +496,26 @@ impl Shared {
                 Ok(Some(None))
             }
             Resident::Stale(_) | Resident::Unknown => Ok(None),
+        }
+    }
+
+    /// What L1 has where the backend does not answer: `Ok` what may be served, `Err` what may
+    /// be served if the loader fails.
+    pub(crate) fn l1_in_outage<V: Value>(
+        &self,
+        state: &SpaceState,
+        key: &str,
+    ) -> Option<Result<Arc<V>, Arc<V>>> {
+        let (space, outage) = (state.registered.space(), state.settings().outage_ttl());
+        if let Ok(Resident::Fresh(value)) = self.l1.get_within(space.id, key, outage)
+            && !outage.is_zero()
+        {
+            self.emit(state, &Event::OutageServed { space, key });
+            return Some(Ok(value));
+        }
+        match self.l1.get_within(space.id, key, Duration::MAX) {
+            Ok(Resident::Fresh(value) | Resident::Stale(value)) => Some(Err(value)),
+            _ => None,
         }
     }
 

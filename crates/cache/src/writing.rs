@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use larder_cache_core::{
     Bytes, Compression, Condition, Entry, Event, Freshness, Header, Key, Kind, Lifetime, Namespace,
-    Place, Result, Tag, TagEpoch, Timestamp, Ttl, Write,
+    Place, Result, Tag, Ttl, Write,
 };
 
+use crate::epochs::Stand;
 use crate::l1::Slot;
 use crate::lifetime;
 use crate::options::SetOptions;
-use crate::payload;
+use crate::payload::{self, Body};
+use crate::reading::SlotTerms;
 use crate::shared::{Budget, ServerTimes, Shared, SpaceState};
 use crate::value::Value;
 
@@ -29,10 +31,10 @@ impl Terms {
     ///
     /// # Errors
     /// Kind `InvalidTag`.
-    pub(crate) fn of(options: &SetOptions) -> Result<Self> {
+    pub(crate) fn of(options: &SetOptions, namespace: &Namespace) -> Result<Self> {
         Ok(Self {
             ttl: options.ttl,
-            tags: Tag::list(&options.tags)?,
+            tags: Tag::list(options.tags.iter().chain(&namespace.tags))?,
             compression: options.compression,
             load_cost: Duration::ZERO,
         })
@@ -46,63 +48,71 @@ pub(crate) struct Prepared {
     pub(crate) slot: Option<Slot>,
 }
 
+/// A value as it will be stored, but for its header.
+#[derive(Debug)]
+pub(crate) struct Encoded<V> {
+    physical: Key,
+    value: Option<Arc<V>>,
+    /// `None`: there is no value.
+    body: Option<Body>,
+    lifetime: Lifetime,
+}
+
 impl Shared {
-    /// Builds the write of a value, or of its absence; `None` where the namespace does not
-    /// remember absence.
-    pub(crate) async fn prepare<V: Value>(
+    /// Encodes a value, or its absence; `None` where the namespace does not remember
+    /// absence.
+    pub(crate) fn encode<V: Value>(
         &self,
         space: &SpaceState,
         key: &str,
         value: Option<&Arc<V>>,
         terms: &Terms,
-        times: &mut ServerTimes<'_>,
-        budget: &mut Budget,
-    ) -> Result<Option<Prepared>> {
+    ) -> Result<Option<Encoded<V>>> {
         let settings = space.settings();
         self.check_encryption(&settings)?;
         let physical = self.physical_key(&settings, key)?;
+        let (classes, random) = (&self.ttl_classes, &*self.random);
         let lifetime = match value {
-            Some(_) => Some(lifetime::of_value(
-                terms.ttl,
-                &settings,
-                &self.ttl_classes,
-                &*self.random,
-            )?),
-            None => lifetime::of_absence(terms.ttl, &settings, &self.ttl_classes)?,
+            Some(_) => lifetime::of_value(terms.ttl, &settings, classes, random).map(Some),
+            None => lifetime::of_absence(terms.ttl, &settings, classes),
         };
-        let Some(lifetime) = lifetime else {
+        let Some(lifetime) = lifetime? else {
             return Ok(None);
         };
-        let now = times.of(&physical, budget).await?;
-        let entry = self.entry(&settings, &physical, value, terms, lifetime, now)?;
-        let plain_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
-        Ok(Some(Prepared {
-            write: Write {
-                key: physical,
-                value: entry.encode(),
-                ttl: lifetime.hard,
-                condition: Condition::Always,
-            },
-            slot: self.slot(
-                &settings,
-                value.cloned(),
-                lifetime.soft,
-                lifetime.hard,
-                plain_bytes,
-            ),
+        let place = Place {
+            namespace: &settings.name,
+            key: &physical,
+        };
+        let compressor = self.compressor.as_ref();
+        let encode = |value: &Arc<V>| {
+            payload::encode(&**value, &settings, terms.compression, compressor, &place)
+        };
+        Ok(Some(Encoded {
+            body: value.map(encode).transpose()?,
+            value: value.cloned(),
+            lifetime,
+            physical,
         }))
     }
 
-    fn entry<V: Value>(
+    /// The write of what was encoded, under the epochs it stands on.
+    pub(crate) async fn prepare<V: Value>(
         &self,
-        settings: &Namespace,
-        physical: &Key,
-        value: Option<&Arc<V>>,
-        terms: &Terms,
-        lifetime: Lifetime,
-        now: Timestamp,
-    ) -> Result<Entry> {
-        let kind = if value.is_some() {
+        space: &SpaceState,
+        encoded: Encoded<V>,
+        (terms, stand): (&Terms, Stand),
+        times: &mut ServerTimes<'_>,
+        budget: &mut Budget,
+    ) -> Result<Prepared> {
+        let settings = space.settings();
+        let Encoded {
+            physical,
+            value,
+            body,
+            lifetime,
+        } = encoded;
+        let now = times.of(&physical, budget).await?;
+        let kind = if body.is_some() {
             Kind::Value
         } else {
             Kind::Absent
@@ -110,24 +120,35 @@ impl Shared {
         let mut header = Header::new(kind, now);
         header.freshness = Freshness::from(now, lifetime.soft, lifetime.hard);
         header.load_cost = terms.load_cost;
-        header.tags = terms.tags.iter().cloned().map(uncaptured).collect();
-        let Some(value) = value else {
-            let body = Bytes::new();
-            return Ok(Entry { header, body });
+        header.namespace_epoch = stand.namespace;
+        header.tags = stand.tags;
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            header.format = settings.format.id();
+            header.compression = body.compression;
+            header.schema = settings.schema.unwrap_or(0);
+            header.plain_bytes = u32::try_from(body.plain_bytes).unwrap_or(u32::MAX);
+            bytes = body.bytes;
+        }
+        let slot = SlotTerms {
+            soft: lifetime.soft,
+            hard: lifetime.hard,
+            load_cost: terms.load_cost,
+            value_bytes: usize::try_from(header.plain_bytes).unwrap_or(usize::MAX),
+            marks: stand.marks,
         };
-        let place = Place {
-            namespace: &settings.name,
-            key: physical,
-        };
-        let compressor = self.compressor.as_ref();
-        let body = payload::encode(&**value, settings, terms.compression, compressor, &place)?;
-        header.format = settings.format.id();
-        header.compression = body.compression;
-        header.schema = settings.schema.unwrap_or(0);
-        header.plain_bytes = u32::try_from(body.plain_bytes).unwrap_or(u32::MAX);
-        Ok(Entry {
+        let entry = Entry {
             header,
-            body: body.bytes,
+            body: bytes,
+        };
+        Ok(Prepared {
+            write: Write {
+                key: physical,
+                value: entry.encode(),
+                ttl: lifetime.hard,
+                condition: Condition::Always,
+            },
+            slot: self.slot(&settings, value, slot),
         })
     }
 
@@ -143,22 +164,17 @@ impl Shared {
         self.call("set", budget, |call| backend.set(writes, call))
             .await?;
         for (key, write) in keys.iter().zip(writes) {
-            self.tell_stored(space, key, write);
+            self.tell_stored(space, key, write.value.len());
         }
         Ok(())
     }
 
-    pub(crate) fn tell_stored(&self, space: &SpaceState, key: &str, write: &Write) {
+    pub(crate) fn tell_stored(&self, space: &SpaceState, key: &str, bytes: usize) {
         let event = Event::Stored {
             space: space.registered.space(),
             key,
-            bytes: write.value.len(),
+            bytes,
         };
         self.emit(space, &event);
     }
-}
-
-/// A tag whose epoch was not captured before the load.
-fn uncaptured(tag: Tag) -> TagEpoch {
-    TagEpoch { tag, epoch: 0 }
 }

@@ -1,5 +1,6 @@
 //! The registry of namespaces, and the keys built from it.
 
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use larder_cache_core::{Error, ErrorKind, Key, KeyPrefix, Namespace, Result, check_key};
@@ -16,6 +17,21 @@ use crate::registered::Registered;
 pub struct Keyspace {
     prefix: KeyPrefix,
     namespaces: RwLock<Vec<Arc<Registered>>>,
+}
+
+/// What stands under a physical key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Located<'k> {
+    /// A value.
+    Value {
+        /// The number of its namespace.
+        namespace: u32,
+        /// The user key.
+        key: Cow<'k, str>,
+    },
+    /// The epoch of a tag or of a namespace.
+    Epoch,
 }
 
 impl Keyspace {
@@ -117,6 +133,25 @@ impl Keyspace {
         self.prefix.value(&settings.prefix, key)
     }
 
+    /// What stands under a physical key; `None`: nothing of this cache.
+    ///
+    /// # Cost
+    /// No allocation for most keys; the namespaces are looked through.
+    #[must_use]
+    pub fn locate<'k>(&self, physical: &'k str) -> Option<Located<'k>> {
+        let rest = physical.strip_prefix(self.prefix.as_str())?;
+        if rest.starts_with("~e:") {
+            return Some(Located::Epoch);
+        }
+        let (namespace, _) = rest.strip_prefix(':')?.split_once(':')?;
+        let namespaces = self.read();
+        let mut namespaces = namespaces.iter();
+        let known = namespaces.find(|known| known.settings().prefix == namespace)?;
+        let key = self.prefix.user_key(namespace, physical)?;
+        let namespace = known.id();
+        Some(Located::Value { namespace, key })
+    }
+
     /// Says whether a key can be used in a namespace.
     ///
     /// # Errors
@@ -191,6 +226,28 @@ mod tests {
         assert_eq!(names, ["default", "sessions", "content", "analytics"]);
         let key = keyspace().build_key("u1", "sessions").unwrap();
         assert_eq!(key.as_str(), "app:sess:u1");
+    }
+
+    #[test]
+    fn physical_keys_are_located() {
+        let keyspace = keyspace();
+        let key = keyspace.build_key("u{1}", "sessions").unwrap();
+        let found = Located::Value {
+            namespace: 1,
+            key: "u{1}".into(),
+        };
+        assert_eq!(keyspace.locate(key.as_str()), Some(found));
+        let epoch = keyspace.prefix().namespace_epoch("sess");
+        assert_eq!(keyspace.locate(epoch.as_str()), Some(Located::Epoch));
+        for foreign in [
+            "app",
+            "app~body:{x}",
+            "app:nobody:x",
+            "other:sess:x",
+            "app:sess",
+        ] {
+            assert_eq!(keyspace.locate(foreign), None, "{foreign}");
+        }
     }
 
     #[test]

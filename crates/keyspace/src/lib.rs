@@ -22,5 +22,5 @@ mod keyspace;
 mod registered;
 
 pub use self::defaults::default_namespaces;
-pub use self::keyspace::Keyspace;
+pub use self::keyspace::{Keyspace, Located};
 pub use self::registered::Registered;

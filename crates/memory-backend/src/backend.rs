@@ -3,13 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
-use larder_cache_core::entry::encode_expiry;
+use larder_cache_core::entry::{HEADER_BYTES, encode_expiry};
 use larder_cache_core::{
-    Backend, Call, Capabilities, Clock, Connections, Cursor, Error, ErrorKind, Expiry, Glob, Head,
-    Inspect, Key, Lifetime, Moment, Node, Operation, Reply, Result, ScanPage, Timestamp, Write,
-    async_trait,
+    Backend, Call, Capabilities, Clock, Connections, Cursor, EpochChange, Error, ErrorKind, Expiry,
+    Fill, FillOutcome, Glob, Head, Inspect, Key, LeaseRequest, Leased, Lifetime, Moment, Node,
+    Operation, Reply, Result, ScanPage, Timestamp, Write, async_trait,
 };
 
 use crate::builder::MemoryBackendBuilder;
@@ -81,14 +82,14 @@ impl MemoryBackend {
         Timestamp::from_millis(self.began_at.as_millis().saturating_add(millis))
     }
 
-    fn check(&self, write: &Write) -> Result<()> {
-        if write.ttl.is_some_and(|ttl| ttl.is_zero()) {
+    fn check(&self, key: &Key, value_bytes: usize, ttl: Option<Duration>) -> Result<()> {
+        if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Err(Error::new(
                 ErrorKind::InvalidTtl,
                 "a time to live must be at least one millisecond; use delete to remove a value",
             ));
         }
-        let bytes = counted_bytes(write.key.as_bytes().len(), write.value.len());
+        let bytes = counted_bytes(key.as_bytes().len(), value_bytes);
         let limit = self.store.usage().max_bytes();
         if bytes > limit {
             return Err(Error::new(
@@ -101,8 +102,19 @@ impl MemoryBackend {
         Ok(())
     }
 
+    fn check_write(&self, write: &Write) -> Result<()> {
+        self.check(&write.key, write.value.len(), write.ttl)
+    }
+
+    fn check_fill(&self, fill: &Fill) -> Result<()> {
+        match &fill.outcome {
+            FillOutcome::Store(value, ttl) => self.check(&fill.key, value.len(), *ttl),
+            _ => Ok(()),
+        }
+    }
+
     fn set_one(&self, write: &Write, now: Moment) -> Result<bool> {
-        self.check(write)?;
+        self.check_write(write)?;
         Ok(self.store.set(write, now))
     }
 
@@ -161,7 +173,7 @@ impl Backend for MemoryBackend {
     async fn set(&self, writes: &[Write], _: Call) -> Result<Vec<bool>> {
         let now = self.moment()?;
         for write in writes {
-            self.check(write)?;
+            self.check_write(write)?;
         }
         Ok(writes.iter().map(|w| self.store.set(w, now)).collect())
     }
@@ -186,6 +198,40 @@ impl Backend for MemoryBackend {
         let now = self.moment()?;
         let expire = |key| self.expire_one(key, lifetime, now);
         Ok(keys.iter().map(expire).collect())
+    }
+
+    async fn lease(&self, requests: &[LeaseRequest], _: Call) -> Result<Vec<Leased>> {
+        let now = self.moment()?;
+        for request in requests {
+            self.check(&request.key, HEADER_BYTES, Some(request.lasts))?;
+        }
+        let at = self.timestamp(now);
+        let lease = |request| self.store.lease(request, now, at);
+        Ok(requests.iter().map(lease).collect())
+    }
+
+    async fn fill(&self, fills: &[Fill], _: Call) -> Result<Vec<bool>> {
+        let now = self.moment()?;
+        for fill in fills {
+            self.check_fill(fill)?;
+        }
+        let at = self.timestamp(now);
+        let fill = |fill| self.store.fill(fill, now, at);
+        fills.iter().map(fill).collect()
+    }
+
+    async fn mark_stale(&self, keys: &[Key], _: Call) -> Result<Vec<bool>> {
+        let now = self.moment()?;
+        let mark_stale = |key| self.store.mark_stale(key, now);
+        Ok(keys.iter().map(mark_stale).collect())
+    }
+
+    async fn renew(&self, changes: &[EpochChange], _: Call) -> Result<()> {
+        let now = self.moment()?;
+        for change in changes {
+            self.store.renew(change, now);
+        }
+        Ok(())
     }
 
     async fn scan(

@@ -2,7 +2,8 @@
 //!
 //! It is a whole [`Backend`](larder_cache_core::Backend), so that a service runs without
 //! a server and its tests without a network: times to live to the millisecond, conditional
-//! writes, scans by pattern, pipelines, and eviction by SIEVE when the bytes run out.
+//! writes, leases, epochs, scans by pattern, pipelines, and eviction by SIEVE when the
+//! bytes run out.
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,6 +35,7 @@
 mod backend;
 mod builder;
 mod cursor;
+mod fenced;
 mod record;
 mod shard;
 mod sieve;

@@ -2,11 +2,12 @@
 
 use std::borrow::Borrow;
 use std::mem;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use larder_cache_core::entry::{SOFT_AND_HARD_EXPIRY, is_entry};
-use larder_cache_core::{Expiry, Key, Moment, Write, millis_rounded_up};
+use larder_cache_core::entry::is_entry;
+use larder_cache_core::{Expiry, Key, Moment, millis_rounded_up};
 
 /// What a value counts for beside its key and itself, in bytes.
 ///
@@ -46,11 +47,11 @@ impl Record {
     /// large, a connection's read buffer say, which it would keep in memory uncounted; and
     /// a `Bytes` does not tell the size of what it is a slice of. A copy costs less than
     /// the serialization before it.
-    pub(crate) fn new(write: &Write, now: Moment) -> Self {
+    pub(crate) fn new(key: &Key, value: &[u8], ttl: Option<Duration>, now: Moment) -> Self {
         Self {
-            key: StoredKey(write.key.clone()),
-            value: Bytes::copy_from_slice(&write.value),
-            deadline: deadline(write.ttl, now),
+            key: StoredKey(key.clone()),
+            value: Bytes::copy_from_slice(value),
+            deadline: deadline(ttl, now),
         }
     }
 
@@ -69,16 +70,16 @@ impl Record {
         Expiry::In(self.deadline.since(now))
     }
 
-    /// Writes soft and hard expiry into the header of an entry; `false` for other bytes.
-    /// Copies the value only while a reader holds it.
-    pub(crate) fn patch_header(&mut self, soft_and_hard: [u8; 16]) -> bool {
+    /// Writes over a part of the header of an entry; `false` for other bytes. Copies the
+    /// value only while a reader holds it.
+    pub(crate) fn patch_header(&mut self, part: Range<usize>, bytes: &[u8]) -> bool {
         if !is_entry(&self.value) {
             return false;
         }
         let mut value = mem::take(&mut self.value)
             .try_into_mut()
             .unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-        value[SOFT_AND_HARD_EXPIRY].copy_from_slice(&soft_and_hard);
+        value[part].copy_from_slice(bytes);
         self.value = value.freeze();
         true
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use larder_cache_core::{Condition, Moment};
+use larder_cache_core::entry::{MUTABLE_PART, SOFT_AND_HARD_EXPIRY, encode_expiry, encode_lease};
+use larder_cache_core::{Condition, Freshness, Moment};
 
 use crate::record::{Record, StoredKey};
 use crate::sieve::{Place, Sieve};
@@ -25,6 +26,19 @@ pub(crate) struct Shard {
     deadlines: BTreeSet<(Moment, Place)>,
     records: Sieve<Record>,
     usage: Arc<Usage>,
+}
+
+/// What becomes of what stands under a key.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nothing.
+    Keep,
+    /// The header says this of the entry's freshness from now on.
+    Patch(Freshness),
+    /// This takes its place.
+    Store(Record),
+    /// It goes.
+    Remove,
 }
 
 impl Shard {
@@ -72,6 +86,20 @@ impl Shard {
         removed.is_some_and(|record| !record.is_expired(now))
     }
 
+    /// Changes what stands under a key.
+    pub(crate) fn apply(&mut self, key: &str, change: Change, now: Moment) {
+        match change {
+            Change::Keep => {}
+            Change::Patch(freshness) => self.patch(key, freshness, now),
+            Change::Store(record) => {
+                self.set(record, Condition::Always, now);
+            }
+            Change::Remove => {
+                self.remove(key, now);
+            }
+        }
+    }
+
     /// Moves the expiry of an entry, in its header and here; `false` where there is none.
     pub(crate) fn expire(
         &mut self,
@@ -85,7 +113,7 @@ impl Shard {
         else {
             return false;
         };
-        if !record.patch_header(soft_and_hard) {
+        if !record.patch_header(SOFT_AND_HARD_EXPIRY, &soft_and_hard) {
             return false;
         }
         let before = std::mem::replace(&mut record.deadline, deadline);
@@ -157,6 +185,15 @@ impl Shard {
         let place = *self.index.get(key)?;
         let record = self.records.get(place)?;
         (!record.is_expired(now)).then_some((place, record))
+    }
+
+    fn patch(&mut self, key: &str, freshness: Freshness, now: Moment) {
+        let place = self.live(key, now).map(|(place, _)| place);
+        if let Some(record) = place.and_then(|place| self.records.get_mut(place)) {
+            let expiry = encode_expiry(freshness.soft, freshness.hard);
+            let mutable_part = [expiry, encode_lease(freshness.lease)].concat();
+            record.patch_header(MUTABLE_PART, &mutable_part);
+        }
     }
 
     fn insert(&mut self, record: Record) {
@@ -235,20 +272,14 @@ impl Shard {
 mod tests {
     use std::time::Duration;
 
-    use larder_cache_core::{KeyPrefix, Write};
+    use larder_cache_core::KeyPrefix;
 
     use super::*;
 
     fn record(number: usize, ttl: Option<Duration>, now: Moment) -> Record {
         let name = number.to_string();
         let key = KeyPrefix::new("t").unwrap().value("n", &name).unwrap();
-        let write = Write {
-            key,
-            value: Bytes::from_static(b"x"),
-            ttl,
-            condition: Condition::Always,
-        };
-        Record::new(&write, now)
+        Record::new(&key, b"x", ttl, now)
     }
 
     /// Every order holds the same records.

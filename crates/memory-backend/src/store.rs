@@ -11,7 +11,7 @@ use larder_cache_core::{Cursor, Expiry, Glob, Head, Key, Moment, Result, ScanPag
 
 use crate::cursor::{ScanPlace, literal_start};
 use crate::record::{Record, StoredKey};
-use crate::shard::Shard;
+use crate::shard::{Change, Shard};
 use crate::usage::Usage;
 
 /// Enough that two of a few dozen threads seldom meet in one.
@@ -73,7 +73,7 @@ impl Store {
     /// Stores a value where its condition holds, then makes room. The bytes in use exceed
     /// the budget by no more than the writes in progress, whose values are in memory anyway.
     pub(crate) fn set(&self, write: &Write, now: Moment) -> bool {
-        let record = Record::new(write, now);
+        let record = Record::new(&write.key, &write.value, write.ttl, now);
         let stored = {
             let mut shard = self.write(self.number_of(&write.key));
             shard.reap(now);
@@ -99,6 +99,25 @@ impl Store {
     ) -> bool {
         let mut shard = self.write(self.number_of(key));
         shard.expire(key.as_str(), soft_and_hard, deadline, now)
+    }
+
+    /// Looks at what stands under a key and changes it, in one step, then makes room.
+    pub(crate) fn change<T>(
+        &self,
+        key: &Key,
+        now: Moment,
+        judge: impl FnOnce(Option<&[u8]>) -> (Change, T),
+    ) -> T {
+        let answer = {
+            let mut shard = self.write(self.number_of(key));
+            shard.reap(now);
+            let stored = shard.peek(key.as_str(), now);
+            let (change, answer) = judge(stored.map(|record| &record.value[..]));
+            shard.apply(key.as_str(), change, now);
+            answer
+        };
+        self.make_room(key, now);
+        answer
     }
 
     /// Reads a page of a scan. Keys are matched outside of the locks: a pattern can be slow.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
-    Backend, Bytes, Call, Condition, Error, ErrorKind, Key, KeyPrefix, Result, Write,
+    Backend, Bytes, Call, Claim, Condition, Error, ErrorKind, Fill, FillOutcome, Grant, Key,
+    KeyPrefix, LeaseRequest, Leased, Result, Write,
 };
 use larder_memory_backend::MemoryBackend;
 use larder_testkit::{ChaosBackend, Fault, Method};
@@ -63,6 +64,44 @@ async fn the_next_calls_fail_and_no_more() {
     assert_eq!(kind(set(&chaos, "x").await), ErrorKind::Server);
     assert_eq!(get(&chaos).await.unwrap(), None, "the set never arrived");
     assert_eq!(chaos.calls(Method::Get), 2, "failed calls count");
+}
+
+#[tokio::test]
+async fn leases_and_epochs_meet_faults_too() {
+    let chaos = chaos();
+    let requests = [LeaseRequest {
+        key: key(),
+        token: 7,
+        lasts: BUDGET,
+        claim: Claim::Missing,
+    }];
+    let fills = [Fill {
+        key: key(),
+        grant: Grant {
+            token: 7,
+            connection: 0,
+        },
+        outcome: FillOutcome::Release,
+    }];
+    let keys = [key()];
+    for method in [
+        Method::Lease,
+        Method::Fill,
+        Method::MarkStale,
+        Method::Renew,
+    ] {
+        chaos.on(method).next(1, Fault::Error(server_error()));
+    }
+    assert_eq!(kind(chaos.lease(&requests, CALL).await), ErrorKind::Server);
+    let leased = chaos.lease(&requests, CALL).await.unwrap();
+    assert!(matches!(leased[..], [Leased::Granted(_)]));
+    assert_eq!(kind(chaos.fill(&fills, CALL).await), ErrorKind::Server);
+    assert_eq!(chaos.fill(&fills, CALL).await.unwrap(), [true]);
+    assert_eq!(kind(chaos.mark_stale(&keys, CALL).await), ErrorKind::Server);
+    assert_eq!(chaos.mark_stale(&keys, CALL).await.unwrap(), [false]);
+    assert_eq!(kind(chaos.renew(&[], CALL).await), ErrorKind::Server);
+    assert!(chaos.renew(&[], CALL).await.is_ok());
+    assert_eq!(chaos.all_calls(), 8);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub enum Claim {
     Renew(EntryId),
     /// No fresh value but this one, which is of no use and goes at once.
     Replace(EntryId),
-    /// No fresh value but this one, which goes; other leases end.
+    /// No fresh value but this one, which goes, as a stale one does not; other leases end.
     Absent(Option<EntryId>),
     /// Anything. A value stays until the fill; other leases end.
     Force,
@@ -129,5 +129,131 @@ impl Claim {
         } else {
             Judgement::Place
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Judgement::{Fresh, Place, Plant};
+    use super::*;
+    use crate::entry::{Entry, Lease};
+
+    const NOW: Timestamp = Timestamp::from_millis(10_000);
+    const PAST: Option<Timestamp> = Some(NOW);
+    const AHEAD: Option<Timestamp> = Some(Timestamp::from_millis(10_001));
+    const HELD: Judgement = Judgement::Held(Duration::from_millis(1));
+
+    /// An entry with a body of its own kind, and what its freshness says.
+    fn stored(
+        kind: Kind,
+        soft: Option<Timestamp>,
+        hard: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Bytes {
+        let mut header = Header::new(kind, NOW);
+        header.freshness.soft = soft;
+        header.freshness.hard = hard;
+        header.freshness.lease = until.map(|until| Lease { token: 7, until });
+        let body = Bytes::from(format!("{kind:?}"));
+        Entry { header, body }.encode()
+    }
+
+    /// What is judged of claims, in this order: `Missing`, `Absent(None)`, `Force`; then
+    /// `Renew`, `Replace` and `Absent` of the entry itself, and the same of another one.
+    fn check(stored: Option<&[u8]>, expected: [Judgement; 9]) {
+        let itself = stored.map_or(EntryId::of(&[]), EntryId::of);
+        let other = EntryId::of(&[1; crate::entry::HEADER_BYTES]);
+        let of = |id| {
+            [
+                Claim::Renew(id),
+                Claim::Replace(id),
+                Claim::Absent(Some(id)),
+            ]
+        };
+        let of_none = [Claim::Missing, Claim::Absent(None), Claim::Force];
+        let claims = of_none.into_iter().chain(of(itself)).chain(of(other));
+        for (claim, expected) in claims.zip(expected) {
+            assert_eq!(claim.judge(stored, NOW), expected, "{claim:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_use_is_replaced() {
+        let entry = stored(Kind::Value, None, None, AHEAD);
+        let mut unknown_version = entry.to_vec();
+        unknown_version[3] += 1;
+        let unreadable = [
+            &b""[..],
+            b"foreign",
+            &entry[1..],
+            &entry[..50],
+            &unknown_version,
+        ];
+        for stored in unreadable.map(Some).into_iter().chain([None]) {
+            check(stored, [Place; 9]);
+        }
+    }
+
+    #[test]
+    fn fresh_entries_give_way_to_those_who_saw_them() {
+        for soft in [None, AHEAD] {
+            for kind in [Kind::Value, Kind::Absent, Kind::Stub] {
+                for until in [None, PAST] {
+                    check(
+                        Some(&stored(kind, soft, AHEAD, until)),
+                        [
+                            Fresh, Fresh, Plant, Plant, Place, Place, Fresh, Fresh, Fresh,
+                        ],
+                    );
+                }
+                check(
+                    Some(&stored(kind, soft, AHEAD, AHEAD)),
+                    [Fresh, Fresh, Plant, HELD, HELD, Place, Fresh, Fresh, Fresh],
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn stale_entries_stay_unless_they_are_of_no_use() {
+        for kind in [Kind::Value, Kind::Absent, Kind::Stub] {
+            for until in [None, PAST] {
+                check(
+                    Some(&stored(kind, PAST, None, until)),
+                    [
+                        Plant, Plant, Plant, Plant, Place, Place, Plant, Plant, Plant,
+                    ],
+                );
+            }
+            check(
+                Some(&stored(kind, PAST, None, AHEAD)),
+                [HELD, Plant, Plant, HELD, HELD, Place, HELD, HELD, Plant],
+            );
+        }
+    }
+
+    #[test]
+    fn past_the_hard_expiry_nothing_counts() {
+        for kind in [Kind::Value, Kind::Absent, Kind::Placeholder, Kind::Stub] {
+            for until in [None, PAST, AHEAD] {
+                for soft in [None, PAST, AHEAD] {
+                    check(Some(&stored(kind, soft, PAST, until)), [Place; 9]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn placeholders_are_nothing_but_their_lease() {
+        for until in [None, PAST] {
+            check(
+                Some(&stored(Kind::Placeholder, None, None, until)),
+                [Place; 9],
+            );
+        }
+        check(
+            Some(&stored(Kind::Placeholder, None, AHEAD, AHEAD)),
+            [HELD, Place, Place, HELD, HELD, Place, HELD, HELD, Place],
+        );
     }
 }

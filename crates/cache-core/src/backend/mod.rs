@@ -5,6 +5,7 @@ mod types;
 mod watch;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,8 +17,8 @@ pub use self::types::{
 };
 pub use self::watch::{Watch, Watcher};
 use crate::clock::Timestamp;
-use crate::epoch::EpochChange;
-use crate::error::Result;
+use crate::epoch::{EpochChange, EpochRecord, EpochRequest};
+use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Glob;
 use crate::inspect::Inspect;
 use crate::key::Key;
@@ -116,6 +117,36 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// After an error some of the keys may have been changed.
     async fn mark_stale(&self, keys: &[Key], call: Call) -> Result<Vec<bool>>;
 
+    /// Reads epoch records, and makes those that are not there, each in one step; they are
+    /// kept for `ttl` from then on. `None`: it went in the same moment.
+    ///
+    /// # Errors
+    /// After an error some of them may have been made.
+    async fn epochs(
+        &self,
+        requests: &[EpochRequest],
+        ttl: Duration,
+        call: Call,
+    ) -> Result<Vec<Option<Bytes>>> {
+        let make = |request: &EpochRequest| {
+            let write = Write {
+                key: request.key.clone(),
+                value: Bytes::from(EpochRecord::new(request.proposed).encode()),
+                ttl: Some(ttl),
+                condition: Condition::IfAbsent,
+            };
+            [Operation::Set(write), Operation::Get(request.key.clone())]
+        };
+        let operations: Vec<_> = requests.iter().flat_map(make).collect();
+        let replies = self.pipeline(&operations, call).await?;
+        let found = replies.into_iter().skip(1).step_by(2);
+        let value = |reply| match reply? {
+            Reply::Value(value) => Ok(value),
+            Reply::Done(_) => Err(unexpected_reply()),
+        };
+        found.map(value).collect()
+    }
+
     /// Changes epoch records, each in one step. A record that is not there is made only by a
     /// [hard](crate::Invalidation::Hard) change of its own epoch: without it nothing is valid.
     ///
@@ -162,4 +193,11 @@ pub trait Backend: Debug + Send + Sync + 'static {
 
     /// Ends its connections and tasks; later calls fail with kind `Closed`.
     async fn close(&self);
+}
+
+fn unexpected_reply() -> Error {
+    Error::new(
+        ErrorKind::Server,
+        "the backend gave another kind of answer than a read has",
+    )
 }

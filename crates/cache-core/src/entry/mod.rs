@@ -195,6 +195,12 @@ impl Header {
         }
     }
 
+    /// Its tags without their epochs.
+    #[must_use]
+    pub fn tag_names(&self) -> Vec<Tag> {
+        self.tags.iter().map(|tag| tag.tag.clone()).collect()
+    }
+
     /// Reads the header alone from the beginning of an entry of `total_bytes` bytes.
     /// The body is not looked at and the checksum not verified.
     ///

@@ -1,17 +1,17 @@
-//! Generations: what tells a late reply, or a late load, that its key was changed meanwhile.
+//! Generations: what tells a late reply that its key, or an epoch, was changed meanwhile.
 
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use foldhash::quality::RandomState;
-use tokio::sync::{RwLock, RwLockReadGuard};
 
 const STRIPES: usize = 1024;
 const GENERATIONS: usize = 1 << 16;
 const SPACES: usize = 256;
 
-/// A generation per group of keys and one per namespace, under a lock per stripe of keys.
+/// A generation per group of keys, one per namespace, one for all, and one per group of
+/// epochs, under a lock per stripe of keys.
 ///
 /// Whoever wants to insert a value samples the generation before asking for it, and
 /// inserts only if it is the same under the lock; whoever changes a key moves the
@@ -19,27 +19,13 @@ const SPACES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Generations {
     hasher: RandomState,
-    stripes: Box<[Stripe]>,
+    stripes: Box<[Mutex<()>]>,
     of_keys: Box<[AtomicU64]>,
     of_spaces: Box<[AtomicU64]>,
-}
-
-/// The locks of some keys. The first guards L1 and is held for moments; the second is
-/// held by fills while they are sent to the backend.
-#[derive(Debug, Default)]
-struct Stripe {
-    l1: Mutex<()>,
-    fills: RwLock<()>,
-    /// Fills that hold the second lock or want to: where there are none, a change need not
-    /// ask for it.
-    filling: AtomicUsize,
-}
-
-/// Keeps changes of some keys waiting while a fill is sent.
-#[derive(Debug)]
-pub(crate) struct Filling<'a> {
-    stripe: &'a Stripe,
-    guard: Option<RwLockReadGuard<'a, ()>>,
+    of_all: AtomicU64,
+    /// The number of each group's last change.
+    of_epochs: Box<[AtomicU64]>,
+    epoch_changes: AtomicU64,
 }
 
 /// A generation as it was when a value was asked for.
@@ -49,6 +35,23 @@ pub(crate) struct Generation {
     space: usize,
     of_key: u64,
     of_space: u64,
+    of_all: u64,
+}
+
+/// A generation of an epoch, as it was when the epoch was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EpochGeneration {
+    /// The group of the epoch.
+    pub(super) group: u16,
+    pub(super) generation: u64,
+    of_all: u64,
+}
+
+/// A moment in the changes of all epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EpochMoment {
+    changes: u64,
+    of_all: u64,
 }
 
 impl Generation {
@@ -59,11 +62,15 @@ impl Generation {
 
 impl Generations {
     pub(crate) fn new() -> Self {
+        let zeros = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
         Self {
             hasher: RandomState::default(),
-            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
-            of_keys: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect(),
-            of_spaces: (0..SPACES).map(|_| AtomicU64::new(0)).collect(),
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            of_keys: zeros(GENERATIONS),
+            of_spaces: zeros(SPACES),
+            of_all: AtomicU64::new(0),
+            of_epochs: zeros(GENERATIONS),
+            epoch_changes: AtomicU64::new(0),
         }
     }
 
@@ -71,27 +78,27 @@ impl Generations {
         // The remainders fit any integer.
         let key = (self.hasher.hash_one((space, key)) % GENERATIONS as u64) as usize;
         let space = space as usize % SPACES;
+        self.sample_at(key, space)
+    }
+
+    /// The same keys' generation now.
+    pub(crate) fn sample_again(&self, sample: Generation) -> Generation {
+        self.sample_at(sample.key, sample.space)
+    }
+
+    fn sample_at(&self, key: usize, space: usize) -> Generation {
         Generation {
             key,
             space,
             of_key: self.of_keys[key].load(Ordering::Acquire),
             of_space: self.of_spaces[space].load(Ordering::Acquire),
-        }
-    }
-
-    /// The same keys' generation now.
-    pub(crate) fn sample_again(&self, sample: Generation) -> Generation {
-        Generation {
-            of_key: self.of_keys[sample.key].load(Ordering::Acquire),
-            of_space: self.of_spaces[sample.space].load(Ordering::Acquire),
-            ..sample
+            of_all: self.of_all.load(Ordering::Acquire),
         }
     }
 
     /// Whether nothing has changed since the sample was taken.
     pub(crate) fn is_current(&self, sample: Generation) -> bool {
-        self.of_keys[sample.key].load(Ordering::Acquire) == sample.of_key
-            && self.of_spaces[sample.space].load(Ordering::Acquire) == sample.of_space
+        self.sample_again(sample) == sample
     }
 
     /// Keeps others from changing the keys of this sample.
@@ -108,78 +115,76 @@ impl Generations {
     /// lock has left it when this returns.
     pub(crate) fn bump_space(&self, space: u32) {
         self.of_spaces[space as usize % SPACES].fetch_add(1, Ordering::AcqRel);
+        self.wait_for_all();
+    }
+
+    /// Moves all generations, in the same way.
+    pub(crate) fn bump_all(&self) {
+        self.of_all.fetch_add(1, Ordering::AcqRel);
+        self.wait_for_all();
+    }
+
+    fn wait_for_all(&self) {
         for stripe in &self.stripes {
             drop(lock(stripe));
         }
     }
 
-    /// Announces that fills of these keys are sent to the backend, until the guards are
-    /// dropped.
-    pub(crate) async fn filling(
-        &self,
-        samples: impl IntoIterator<Item = Generation>,
-    ) -> Vec<Filling<'_>> {
-        // In one order everywhere, so that two batches never wait for each other.
-        let mut stripes: Vec<_> = samples.into_iter().map(Generation::stripe).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        let mut guards = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            guards.push(self.stripes[stripe].fill().await);
+    /// The generation of an epoch, to be sampled before the epoch is asked for.
+    pub(crate) fn sample_epoch(&self, key: &[u8]) -> EpochGeneration {
+        let group = self.group(key);
+        EpochGeneration {
+            group,
+            generation: self.of_epochs[usize::from(group)].load(Ordering::Acquire),
+            of_all: self.of_all.load(Ordering::Acquire),
         }
-        guards
     }
 
-    /// Waits for the fills of a key that are being sent.
-    pub(crate) async fn filled(&self, sample: Generation) {
-        self.stripes[sample.stripe()].filled().await;
+    /// Whether the epoch was left alone since the sample was taken.
+    pub(crate) fn is_epoch_current(&self, sample: EpochGeneration) -> bool {
+        self.of_epoch(sample.group) == sample.generation
+            && self.of_all.load(Ordering::Acquire) == sample.of_all
     }
 
-    /// Waits for all fills that are being sent.
-    pub(crate) async fn all_filled(&self) {
-        for stripe in &self.stripes {
-            stripe.filled().await;
+    /// The generation of a group of epochs.
+    #[inline]
+    pub(super) fn of_epoch(&self, group: u16) -> u64 {
+        self.of_epochs[usize::from(group)].load(Ordering::Acquire)
+    }
+
+    /// Moves the generation of an epoch.
+    pub(crate) fn bump_epoch(&self, key: &[u8]) {
+        let group = usize::from(self.group(key));
+        let number = self.epoch_changes.fetch_add(1, Ordering::AcqRel) + 1;
+        self.of_epochs[group].fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// The present moment in the changes of epochs.
+    pub(crate) fn epoch_moment(&self) -> EpochMoment {
+        EpochMoment {
+            changes: self.epoch_changes.load(Ordering::Acquire),
+            of_all: self.of_all.load(Ordering::Acquire),
         }
+    }
+
+    /// Whether an epoch that is current now was so at that moment.
+    pub(crate) fn is_epoch_since(&self, sample: EpochGeneration, moment: EpochMoment) -> bool {
+        self.is_epoch_current(sample)
+            && sample.generation <= moment.changes
+            && sample.of_all == moment.of_all
+    }
+
+    fn group(&self, key: &[u8]) -> u16 {
+        (self.hasher.hash_one(key) % GENERATIONS as u64) as u16
     }
 }
 
-impl Stripe {
-    async fn fill(&self) -> Filling<'_> {
-        self.filling.fetch_add(1, Ordering::SeqCst);
-        // Either the change that moves a generation now sees this fill, or the fill sees the
-        // generation moved: each writes first and then reads what the other wrote.
-        fence(Ordering::SeqCst);
-        let mut filling = Filling {
-            stripe: self,
-            guard: None,
-        };
-        filling.guard = Some(self.fills.read().await);
-        filling
-    }
-
-    async fn filled(&self) {
-        fence(Ordering::SeqCst);
-        if self.filling.load(Ordering::SeqCst) > 0 {
-            drop(self.fills.write().await);
-        }
-    }
-}
-
-impl Drop for Filling<'_> {
-    fn drop(&mut self) {
-        self.guard = None;
-        self.stripe.filling.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-fn lock(stripe: &Stripe) -> MutexGuard<'_, ()> {
-    stripe.l1.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(stripe: &Mutex<()>) -> MutexGuard<'_, ()> {
+    stripe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
     #[test]
@@ -189,7 +194,10 @@ mod tests {
         assert!(generations.is_current(before));
         generations.bump(before);
         assert!(!generations.is_current(before));
-        assert!(generations.is_current(generations.sample(1, "a")));
+        let again = generations.sample(1, "a");
+        assert!(generations.is_current(again));
+        generations.bump_all();
+        assert!(!generations.is_current(again));
     }
 
     #[test]
@@ -201,15 +209,31 @@ mod tests {
         assert!(generations.is_current(theirs));
     }
 
-    #[tokio::test]
-    async fn a_change_waits_for_the_fills_before_it() {
+    #[test]
+    fn an_epoch_outdates_its_own_samples_alone() {
         let generations = Generations::new();
-        let samples = ["a", "b", "a"].map(|key| generations.sample(1, key));
-        let filling = generations.filling(samples).await;
-        assert!(generations.filled(samples[1]).now_or_never().is_none());
-        assert!(generations.all_filled().now_or_never().is_none());
-        drop(filling);
-        generations.filled(samples[1]).await;
-        generations.all_filled().await;
+        let (ours, theirs) = (
+            generations.sample_epoch(b"a"),
+            generations.sample_epoch(b"b"),
+        );
+        generations.bump_epoch(b"a");
+        assert!(!generations.is_epoch_current(ours));
+        assert!(ours.group == theirs.group || generations.is_epoch_current(theirs));
+        generations.bump_all();
+        assert!(!generations.is_epoch_current(theirs));
+    }
+
+    #[test]
+    fn an_epoch_knows_since_when_it_is_current() {
+        let generations = Generations::new();
+        let before = generations.epoch_moment();
+        assert!(generations.is_epoch_since(generations.sample_epoch(b"a"), before));
+        generations.bump_epoch(b"a");
+        let after = generations.epoch_moment();
+        let sample = generations.sample_epoch(b"a");
+        assert!(!generations.is_epoch_since(sample, before));
+        assert!(generations.is_epoch_since(sample, after));
+        generations.bump_all();
+        assert!(!generations.is_epoch_since(generations.sample_epoch(b"a"), after));
     }
 }

@@ -1,19 +1,26 @@
 //! L1: decoded values in process memory, under one byte budget.
 
 mod generations;
+mod marks;
 mod slot;
+mod waiting;
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Moment, Observers, Result};
+use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Key, Moment, Observers, Result};
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
 
 use self::generations::Generations;
-pub(crate) use self::generations::{Filling, Generation};
+pub(crate) use self::generations::{EpochGeneration, EpochMoment, Generation};
+pub(crate) use self::marks::Marks;
 pub(crate) use self::slot::Slot;
 use self::slot::{CollectLeaving, InBytes, SlotKey, SlotRef};
+use self::waiting::Waiting;
+use crate::guards::{Guard, Guards};
 use crate::reading::Fresh;
 
 /// The size of a typical entry, to size the table before there are any.
@@ -29,6 +36,10 @@ pub(crate) struct Memory {
     is_off: bool,
     table: Table,
     generations: Generations,
+    /// Up to when the backend has told of changes, in nanoseconds of the clock.
+    told_until: AtomicU64,
+    waiting: Waiting,
+    guards: Guards,
     clock: Arc<dyn Clock>,
     observers: Observers,
 }
@@ -56,7 +67,12 @@ pub(crate) enum Outlook {
 }
 
 impl Memory {
-    pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>, observers: Observers) -> Result<Self> {
+    pub(crate) fn new(
+        max_bytes: u64,
+        clock: Arc<dyn Clock>,
+        observers: Observers,
+        guards: Guards,
+    ) -> Result<Self> {
         let items = usize::try_from(max_bytes / TYPICAL_BYTES).unwrap_or(usize::MAX);
         let shards = shards(max_bytes);
         let options = OptionsBuilder::new()
@@ -75,6 +91,9 @@ impl Memory {
             is_off: max_bytes == 0,
             table: Cache::with_options(options, InBytes, hasher, CollectLeaving),
             generations: Generations::new(),
+            told_until: AtomicU64::new(0),
+            waiting: Waiting::default(),
+            guards,
             clock,
             observers,
         })
@@ -86,11 +105,29 @@ impl Memory {
     /// Kind `TypeMismatch` when the value is of another type than asked for.
     #[inline]
     pub(crate) fn get<V: Any + Send + Sync>(&self, space: u32, key: &str) -> Result<Resident<V>> {
+        self.get_within(space, key, Duration::ZERO)
+    }
+
+    /// The same, also of what may be behind: so long after it would have ceased to count for
+    /// want of a sign from the backend.
+    ///
+    /// # Errors
+    /// As [`get`](Memory::get).
+    #[inline]
+    pub(crate) fn get_within<V: Any + Send + Sync>(
+        &self,
+        space: u32,
+        key: &str,
+        outage: Duration,
+    ) -> Result<Resident<V>> {
         let Some(slot) = self.table.get(&SlotRef { space, key }) else {
             return Ok(Resident::Unknown);
         };
         let now = self.clock.coarse();
-        if slot.gone_at <= now {
+        if slot.gone_at <= now
+            || !self.is_told(now, slot.window, outage)
+            || !slot.marks.are_current(&self.generations)
+        {
             return Ok(Resident::Unknown);
         }
         let Some(value) = slot.value else {
@@ -111,8 +148,11 @@ impl Memory {
         };
         let now = self.clock.coarse();
         let end = slot.stale_at.min(slot.gone_at);
+        let counts = end > now
+            && self.is_told(now, slot.window, Duration::ZERO)
+            && slot.marks.are_current(&self.generations);
         match slot.value {
-            _ if end <= now => Outlook::Unknown,
+            _ if !counts => Outlook::Unknown,
             None => Outlook::Absent,
             Some(_) => Outlook::Fresh(Fresh {
                 left: (end != Moment::FAR_FUTURE).then(|| end.since(now)),
@@ -148,22 +188,76 @@ impl Memory {
         self.generations.bump_space(space);
     }
 
-    /// Announces that what was loaded is sent to the backend, until the guards are dropped.
-    pub(crate) async fn filling(
-        &self,
-        samples: impl IntoIterator<Item = Generation>,
-    ) -> Vec<Filling<'_>> {
-        self.generations.filling(samples).await
+    /// Up to when the backend has told of changes.
+    pub(crate) fn told_until(&self, moment: Moment) {
+        self.told_until
+            .fetch_max(moment.as_nanos(), Ordering::AcqRel);
     }
 
-    /// Waits for what was loaded for a key and is being sent to the backend.
-    pub(crate) async fn filled(&self, sample: Generation) {
-        self.generations.filled(sample).await;
+    /// Whether the backend has told of all changes but those of the last `window`
+    /// nanoseconds, or had a while ago that is shorter than the outage.
+    #[inline]
+    fn is_told(&self, now: Moment, window: u64, outage: Duration) -> bool {
+        if window == u64::MAX {
+            return true;
+        }
+        let told = Moment::from_nanos(self.told_until.load(Ordering::Acquire));
+        now.since(told) <= Duration::from_nanos(window).saturating_add(outage)
     }
 
-    /// Waits for all that was loaded and is being sent to the backend.
-    pub(crate) async fn all_filled(&self) {
-        self.generations.all_filled().await;
+    /// How long ago the backend last gave a sign; `None`: never.
+    pub(crate) fn behind(&self) -> Option<Duration> {
+        let told = Moment::from_nanos(self.told_until.load(Ordering::Acquire));
+        (told.as_nanos() > 0).then(|| self.clock.coarse().since(told))
+    }
+
+    /// Whether what is known of the backend is at most so much behind.
+    pub(crate) fn is_told_within(&self, window: Duration) -> bool {
+        let window = u64::try_from(window.as_nanos()).unwrap_or(u64::MAX - 1);
+        self.is_told(self.clock.coarse(), window, Duration::ZERO)
+    }
+
+    /// The generation of an epoch, to be sampled before the epoch is asked for.
+    pub(crate) fn sample_epoch(&self, epoch: &Key) -> EpochGeneration {
+        self.generations.sample_epoch(epoch.as_bytes())
+    }
+
+    /// Whether an epoch was left alone since the sample was taken.
+    pub(crate) fn is_epoch_current(&self, sample: EpochGeneration) -> bool {
+        self.generations.is_epoch_current(sample)
+    }
+
+    /// The present moment in the changes of epochs.
+    pub(crate) fn epoch_moment(&self) -> EpochMoment {
+        self.generations.epoch_moment()
+    }
+
+    /// Whether an epoch that is current now was so at that moment.
+    pub(crate) fn is_epoch_since(&self, sample: EpochGeneration, moment: EpochMoment) -> bool {
+        self.generations.is_epoch_since(sample, moment)
+    }
+
+    /// An epoch was changed: what stands on it counts for nothing.
+    pub(crate) fn outdate_epoch(&self, epoch: &[u8]) {
+        self.generations.bump_epoch(epoch);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn outdate_all(&self) {
+        self.generations.bump_all();
+        self.table.clear();
+        self.waiting.wake_all();
+    }
+
+    /// Waits until the key is changed, from the moment of the sample on, but no longer than
+    /// some time.
+    pub(crate) async fn changed(&self, space: u32, key: &str, sample: Generation, most: Duration) {
+        let changed = self.waiting.wait_for(space, key);
+        if !self.is_current(sample) {
+            return;
+        }
+        // Whichever comes first: both mean to look again.
+        let _ = tokio::time::timeout(most, changed.woken()).await;
     }
 
     /// Inserts what was read, unless the key was changed since the sample was taken.
@@ -172,7 +266,7 @@ impl Memory {
         let mut leaving = Vec::new();
         {
             let _guard = self.generations.lock(sample);
-            if self.generations.is_current(sample) {
+            if self.generations.is_current(sample) || !self.guards.hold(Guard::Generations) {
                 self.table
                     .insert_with_lifecycle(place.to_owned(), slot, &mut leaving);
             }
@@ -198,6 +292,7 @@ impl Memory {
             }
         }
         self.tell_of_evictions(place, &leaving);
+        self.waiting.wake(space, key);
     }
 
     /// Drops a key: earlier reads can't insert it any more.

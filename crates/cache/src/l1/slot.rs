@@ -4,6 +4,7 @@ use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::marks::Marks;
 use larder_cache_core::Moment;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
 
@@ -67,6 +68,11 @@ pub(crate) struct Slot {
     pub(crate) stale_at: Moment,
     /// From when on the slot says nothing.
     pub(crate) gone_at: Moment,
+    /// For how many nanoseconds after the last sign from the backend the slot counts;
+    /// `u64::MAX`: always.
+    pub(crate) window: u64,
+    /// The epochs it stands on.
+    pub(crate) marks: Marks,
     /// The bytes of the serialized value.
     pub(crate) value_bytes: u64,
 }

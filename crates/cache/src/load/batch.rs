@@ -7,15 +7,15 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Error, Event, MissReason, Tier, check_key};
+use larder_cache_core::{Error, Event, MissReason, RefusalReason, Tier, check_key};
 
 use super::fill::Fill;
 use super::flight::{Caller, Follower, Joined, Lead, Waited};
 use super::job::{Job, Run};
+use super::lease::{Attempt, Patience, Permission};
 use super::options::LoadTerms;
 use super::{LoadError, Loaded};
-use crate::l1::{Generation, Resident};
-use crate::reading::Found;
+use crate::reading::{Found, Vacancy};
 use crate::shared::{Shared, SpaceState};
 use crate::value::Value;
 
@@ -30,8 +30,8 @@ pub(crate) struct Batch<'a> {
 struct Led<K, V, E> {
     key: K,
     lead: Lead<V, E>,
-    sample: Generation,
     stale: Option<Arc<V>>,
+    vacancy: Option<Vacancy>,
 }
 
 type Leading<K, V, E> = Vec<Led<K, V, E>>;
@@ -49,7 +49,7 @@ impl Batch<'_> {
         E: Send + Sync + 'static,
         M: IntoIterator<Item = (K, R)>,
         R: Into<Loaded<V>>,
-        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        F: FnOnce(Vec<K>) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
         let until = self.terms.deadline();
@@ -58,12 +58,13 @@ impl Batch<'_> {
         let (led, waiting) = self.part(unknown);
         self.spawn(led, loader)?;
         for (key, follower) in waiting {
-            match follower.wait(until).await {
+            match follower.wait(until, until).await {
                 Waited::Landed(outcome) => {
                     if let Some(value) = outcome? {
                         values.insert(key, value);
                     }
                 }
+                Waited::Stale(value) => drop(values.insert(key, value)),
                 Waited::TimedOut => return Err(LoadError::Deadline),
                 Waited::Abandoned => return Err(self.shared.abandoned()),
             }
@@ -111,10 +112,10 @@ impl Batch<'_> {
             let (lead, follower) = self.join(&text);
             waiting.push((key.clone(), follower));
             led.extend(lead.map(|lead| Led {
-                sample: self.shared.l1.sample(self.space.id(), &text),
                 key,
                 lead,
                 stale: None,
+                vacancy: None,
             }));
         }
         (led, waiting)
@@ -125,7 +126,8 @@ impl Batch<'_> {
         key: &str,
     ) -> (Option<Lead<V, E>>, Follower<V, E>) {
         let flights = &self.shared.flights;
-        match flights.join(self.space.id(), key, Caller::Batch) {
+        let at_most = self.shared.joins_at_most(&self.space.settings());
+        match flights.join(self.space.id(), key, Caller::Batch, at_most) {
             Joined::Lead(lead) => {
                 let follower = lead.follow();
                 (Some(lead), follower)
@@ -151,7 +153,7 @@ impl Batch<'_> {
         E: Send + Sync + 'static,
         M: IntoIterator<Item = (K, R)>,
         R: Into<Loaded<V>>,
-        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        F: FnOnce(Vec<K>) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
         if led.is_empty() {
@@ -171,6 +173,8 @@ impl Batch<'_> {
     }
 }
 
+/// Loads what it gets leases for, then waits for the rest, which other processes load: in
+/// this order, so that two batches never wait for each other. (Rule 13.)
 async fn load<K, V, E, M, R, F, Fut>(
     mut job: Job,
     led: Leading<K, V, E>,
@@ -182,19 +186,45 @@ async fn load<K, V, E, M, R, F, Fut>(
     E: Send + Sync + 'static,
     M: IntoIterator<Item = (K, R)>,
     R: Into<Loaded<V>>,
-    F: FnOnce(Vec<K>) -> Fut,
+    F: FnOnce(Vec<K>) -> Fut + Clone,
     Fut: Future<Output = Result<M, E>>,
 {
     let Some(shared) = job.shared.upgrade() else {
         return;
     };
-    let missing = look_up(&shared, &job.space, led, &mut terms).await;
-    drop(shared);
-    if missing.is_empty() {
-        return;
+    let mut patience = Patience::new(&shared);
+    let mut missing = look_up(&shared, &job.space, led, &mut terms, Look::First).await;
+    while !missing.is_empty() {
+        let hurries = patience.is_over();
+        let (ours, others) = lease(&shared, &job.space, missing, &mut terms, hurries).await;
+        if ours.is_empty() {
+            wait_for_first(&shared, &job.space, first_to_end(&others), &patience).await;
+        } else {
+            let loader = loader.clone();
+            run(&mut job, ours, &terms, loader).await;
+        }
+        let others = others.into_iter().map(|(led, _)| led).collect();
+        missing = look_up(&shared, &job.space, others, &mut terms, Look::Again).await;
     }
-    job.keys = missing.len();
-    let keys: Vec<_> = missing.iter().map(|led| led.key.clone()).collect();
+}
+
+/// Runs the loader for the keys that this batch may load, stores what it brings, lands it.
+async fn run<K, V, E, M, R, F, Fut>(
+    job: &mut Job,
+    ours: Vec<(Led<K, V, E>, Permission)>,
+    terms: &LoadTerms,
+    loader: F,
+) where
+    K: Clone + Eq + Hash,
+    V: Value,
+    E: Send + Sync + 'static,
+    M: IntoIterator<Item = (K, R)>,
+    R: Into<Loaded<V>>,
+    F: FnOnce(Vec<K>) -> Fut,
+    Fut: Future<Output = Result<M, E>>,
+{
+    job.keys = ours.len();
+    let keys: Vec<_> = ours.iter().map(|(led, _)| led.key.clone()).collect();
     let loader = || async {
         let loaded = loader(keys).await?;
         let loaded = loaded.into_iter().map(|(key, found)| (key, found.into()));
@@ -202,10 +232,17 @@ async fn load<K, V, E, M, R, F, Fut>(
     };
     let (run, cost) = job.run(loader).await;
     match run {
-        Run::Loaded(loaded) => store(&job, missing, loaded, cost, &mut terms).await,
-        Run::Failed(error) => give_up(&job, missing, &LoadError::Loader(Arc::new(error))),
-        Run::Panicked => give_up(&job, missing, &LoadError::Panicked),
+        Run::Loaded(loaded) => store(job, ours, loaded, cost, terms).await,
+        Run::Failed(error) => give_up(job, ours, terms, &LoadError::Loader(Arc::new(error))).await,
+        Run::Panicked => give_up(job, ours, terms, &LoadError::Panicked).await,
     }
+}
+
+/// Which look at the backend: only the first one tells the observers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    First,
+    Again,
 }
 
 /// Lands what the backend knows and returns the rest. A stale value is kept for the case
@@ -215,70 +252,165 @@ async fn look_up<K, V: Value, E: 'static>(
     state: &SpaceState,
     led: Leading<K, V, E>,
     terms: &mut LoadTerms,
+    look: Look,
 ) -> Leading<K, V, E> {
+    if led.is_empty() {
+        return led;
+    }
     let texts: Vec<_> = led.iter().map(|led| led.lead.key()).collect();
     let found = shared
         .fetch_many::<V>(state, &texts, &mut terms.budget)
         .await;
-    // Where the backend can't be asked, L1 may still have something stale.
-    let (found, stale_because) = match found {
-        Ok(found) => (found, MissReason::Expired),
-        Err(_) => {
-            let from_l1 = |key| match shared.l1.get::<V>(state.id(), key) {
-                Ok(Resident::Stale(value) | Resident::Fresh(value)) => Found::Stale(value),
-                _ => Found::Missing(MissReason::Backend),
-            };
-            (
-                texts.into_iter().map(from_l1).collect(),
-                MissReason::Backend,
-            )
+    let emit = |event: Event<'_>| {
+        if look == Look::First {
+            shared.emit(state, &event);
         }
     };
     let (space, tier) = (state.registered.space(), Tier::L2);
+    let mut found = found.map(Vec::into_iter).ok();
     let mut missing = Vec::new();
-    for (mut led, found) in led.into_iter().zip(found) {
+    for mut led in led {
         let key = led.lead.key();
-        let miss = |reason| shared.emit(state, &Event::Miss { space, key, reason });
-        match found {
-            Found::Fresh(value) => {
-                shared.emit(state, &Event::Hit { space, key, tier });
+        let miss = |reason| emit(Event::Miss { space, key, reason });
+        let found = match &mut found {
+            Some(found) => found.next(),
+            None => Some(Found::Missing(MissReason::Backend, None)),
+        };
+        led.vacancy = match found {
+            Some(Found::Fresh(value, _)) => {
+                emit(Event::Hit { space, key, tier });
                 led.lead.land(Ok(Some(value)));
                 continue;
             }
-            Found::Absent => {
-                shared.emit(state, &Event::NegativeHit { space, key, tier });
+            Some(Found::Absent(_)) => {
+                emit(Event::NegativeHit { space, key, tier });
                 led.lead.land(Ok(None));
                 continue;
             }
-            Found::Stale(value) => {
-                miss(stale_because);
-                led.stale = Some(value);
+            Some(Found::Stale(value, reason, vacancy)) if vacancy.held.is_some() => {
+                miss(reason);
+                shared.emit(state, &Event::StaleServed { space, key });
+                led.lead.land(Ok(Some(value)));
+                continue;
             }
-            Found::Missing(reason) => miss(reason),
-        }
+            Some(Found::Stale(value, reason, vacancy)) => {
+                miss(reason);
+                led.stale = Some(value);
+                Some(vacancy)
+            }
+            Some(Found::Missing(reason @ MissReason::Backend, vacancy)) => {
+                miss(reason);
+                // Where the backend can't be asked, L1 may still have something.
+                match shared.l1_in_outage::<V>(state, key) {
+                    Some(Ok(value)) => {
+                        led.lead.land(Ok(Some(value)));
+                        continue;
+                    }
+                    Some(Err(stale)) => led.stale = Some(stale),
+                    None => {}
+                }
+                vacancy
+            }
+            Some(Found::Missing(reason, vacancy)) => {
+                miss(reason);
+                vacancy
+            }
+            None => None,
+        };
         missing.push(led);
     }
     missing
 }
 
+type Ours<K, V, E> = Vec<(Led<K, V, E>, Permission)>;
+type Others<K, V, E> = Vec<(Led<K, V, E>, Duration)>;
+
+/// Parts the keys into those that this batch may load and those that others are loading. In
+/// a hurry it loads all, and stores what it has leases for.
+async fn lease<K, V: Value, E: 'static>(
+    shared: &Shared,
+    state: &SpaceState,
+    missing: Leading<K, V, E>,
+    terms: &mut LoadTerms,
+    hurries: bool,
+) -> (Ours<K, V, E>, Others<K, V, E>) {
+    let is_free = |led: &&Led<K, V, E>| led.vacancy.is_some_and(|free| free.held.is_none());
+    let free: Vec<_> = missing
+        .iter()
+        .filter(is_free)
+        .filter_map(|led| Some((led.lead.key(), led.vacancy?)))
+        .collect();
+    let mut budget = terms.budget;
+    let mut attempts = match free.is_empty() {
+        true => Vec::new(),
+        false => {
+            shared
+                .ask_for_leases(state, &free, terms, &mut budget)
+                .await
+        }
+    }
+    .into_iter();
+    terms.budget = budget;
+    let (mut ours, mut others) = (Vec::new(), Vec::new());
+    for led in missing {
+        let attempt = match led.vacancy {
+            None => Attempt::Permission(Permission::Withhold(RefusalReason::Backend)),
+            Some(Vacancy {
+                held: Some(left), ..
+            }) => Attempt::Held(left),
+            Some(_) => attempts.next().unwrap_or(Attempt::Fresh),
+        };
+        match attempt {
+            Attempt::Permission(permission) => ours.push((led, permission)),
+            _ if hurries => {
+                ours.push((led, Permission::Withhold(RefusalReason::NoLease)));
+            }
+            Attempt::Held(left) => {
+                shared.tell_of_waiting(state, led.lead.key());
+                others.push((led, left));
+            }
+            Attempt::Fresh => others.push((led, Duration::ZERO)),
+        }
+    }
+    (ours, others)
+}
+
+/// Of the leases that others hold, the one that ends first.
+fn first_to_end<K, V, E>(others: &Others<K, V, E>) -> Option<(String, Vacancy, Duration)>
+where
+    V: 'static,
+    E: 'static,
+{
+    let held = others.iter().filter(|(_, left)| !left.is_zero());
+    let (led, left) = held.min_by_key(|(_, left)| *left)?;
+    Some((led.lead.key().to_owned(), led.vacancy?, *left))
+}
+
+async fn wait_for_first(
+    shared: &Shared,
+    state: &SpaceState,
+    first: Option<(String, Vacancy, Duration)>,
+    patience: &Patience,
+) {
+    if let Some((key, vacancy, left)) = first {
+        patience.wait(shared, state, &key, &vacancy, left).await;
+    }
+}
+
 /// Stores what was loaded, and that the rest is absent; then lands it all.
 async fn store<K: Eq + Hash, V: Value, E: 'static>(
     job: &Job,
-    missing: Leading<K, V, E>,
+    ours: Ours<K, V, E>,
     mut loaded: HashMap<K, Loaded<V>>,
     cost: Duration,
-    terms: &mut LoadTerms,
+    terms: &LoadTerms,
 ) {
-    let fill = |led: &Led<K, V, E>| {
+    let (led, permissions): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
+    let mut fills = Vec::with_capacity(led.len());
+    for (led, permission) in led.iter().zip(permissions) {
         let found = loaded.remove(&led.key).unwrap_or_else(Loaded::absent);
-        (found, led.sample)
-    };
-    let found: Vec<_> = missing.iter().map(fill).collect();
-    let fills: Vec<_> = missing
-        .iter()
-        .zip(found)
-        .map(|(led, (found, sample))| Fill::new(led.lead.key(), found, sample))
-        .collect();
+        fills.push(Fill::new(led.lead.key(), found, permission));
+    }
     if let Some(shared) = job.shared.upgrade() {
         let each = cost / u32::try_from(fills.len()).unwrap_or(u32::MAX).max(1);
         let mut budget = terms.budget;
@@ -287,13 +419,25 @@ async fn store<K: Eq + Hash, V: Value, E: 'static>(
             .await;
     }
     let values: Vec<_> = fills.into_iter().map(|fill| fill.value).collect();
-    for (led, value) in missing.into_iter().zip(values) {
+    for (led, value) in led.into_iter().zip(values) {
         led.lead.land(Ok(value));
     }
 }
 
-fn give_up<K, V: Value, E: 'static>(job: &Job, missing: Leading<K, V, E>, failure: &LoadError<E>) {
-    for Led { lead, stale, .. } in missing {
+async fn give_up<K, V: Value, E: 'static>(
+    job: &Job,
+    ours: Ours<K, V, E>,
+    terms: &LoadTerms,
+    failure: &LoadError<E>,
+) {
+    let (led, permissions): (Vec<_>, Vec<_>) = ours.into_iter().unzip();
+    if let Some(shared) = job.shared.upgrade() {
+        let keys = led.iter().map(|led| led.lead.key());
+        let failed: Vec<_> = keys.zip(permissions).collect();
+        let mut budget = terms.budget;
+        shared.give_up(&job.space, failed, &mut budget).await;
+    }
+    for Led { lead, stale, .. } in led {
         let outcome = job.fall_back(lead.key(), stale, failure.clone());
         lead.land(outcome);
     }

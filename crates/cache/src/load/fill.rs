@@ -1,51 +1,38 @@
 //! Storing what was loaded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{ErrorKind, Event, Key, RefusalReason, Result};
+use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result};
 
 use super::Loaded;
+use super::lease::Permission;
 use super::options::LoadTerms;
-use crate::l1::{Generation, Slot};
+use crate::guards::Guard;
+use crate::l1::Slot;
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
-use crate::writing::Prepared;
+use crate::writing::{Encoded, Prepared, Terms};
 
-/// What was loaded for one key, and what the key was like before.
+/// What was loaded for one key.
 pub(crate) struct Fill<'a, V> {
     pub(crate) key: &'a str,
     pub(crate) value: Option<Arc<V>>,
     /// The terms the loader gave with it.
     pub(crate) said: Loaded<()>,
-    pub(crate) sample: Generation,
+    pub(crate) permission: Permission,
 }
 
 /// A fill on its way to the backend.
 struct Ready<'a> {
     key: &'a str,
-    sample: Generation,
-    errand: Errand,
-}
-
-/// What a fill has to do there.
-enum Errand {
-    Store(Prepared),
-    /// There is no value and the namespace does not remember that: a stale one goes.
-    Forget(Key),
-}
-
-impl Errand {
-    fn key(&self) -> &Key {
-        match self {
-            Self::Store(Prepared { write, .. }) => &write.key,
-            Self::Forget(key) => key,
-        }
-    }
+    fill: larder_cache_core::Fill,
+    slot: Option<Slot>,
 }
 
 impl<'a, V> Fill<'a, V> {
-    pub(crate) fn new(key: &'a str, loaded: Loaded<V>, sample: Generation) -> Self {
+    pub(crate) fn new(key: &'a str, loaded: Loaded<V>, permission: Permission) -> Self {
         let Loaded { value, ttl, tags } = loaded;
         Self {
             key,
@@ -55,14 +42,14 @@ impl<'a, V> Fill<'a, V> {
                 tags,
             },
             value: value.map(Arc::new),
-            sample,
+            permission,
         }
     }
 }
 
 impl Shared {
-    /// Stores what was loaded, unless its key was changed since the load began. A load
-    /// never fails because its value could not be stored.
+    /// Stores what was loaded, where its lease still stands. A load never fails because its
+    /// value could not be stored.
     pub(crate) async fn fill<V: Value>(
         &self,
         space: &SpaceState,
@@ -72,29 +59,30 @@ impl Shared {
         budget: &mut Budget,
     ) {
         let mut ready = Vec::with_capacity(fills.len());
+        let mut given_back = Vec::new();
         for fill in fills {
             match self.ready(space, fill, terms, load_cost, budget).await {
                 Ok(fill) => ready.push(fill),
-                Err(reason) => self.refuse(space, fill.key, reason),
+                Err(reason) => {
+                    self.refuse(space, fill.key, reason);
+                    given_back.extend(self.given_back(space, fill));
+                }
             }
         }
-        // From here on a change waits until these fills have been sent; one that came
-        // before has moved the generation.
-        let samples = ready.iter().map(|fill| fill.sample);
-        let Ok(_filling) = self.wait("fill", budget, self.l1.filling(samples)).await else {
-            for fill in ready {
-                self.refuse(space, fill.key, RefusalReason::Backend);
-            }
-            return;
+        self.send_fills(space, ready, budget).await;
+        self.end_leases(given_back, budget).await;
+    }
+
+    fn given_back<V>(
+        &self,
+        space: &SpaceState,
+        fill: &Fill<'_, V>,
+    ) -> Option<(Key, larder_cache_core::Grant, FillOutcome)> {
+        let Permission::Store(permit) = &fill.permission else {
+            return None;
         };
-        ready.retain(|fill| {
-            let current = self.l1.is_current(fill.sample);
-            if !current {
-                self.refuse(space, fill.key, RefusalReason::Superseded);
-            }
-            current
-        });
-        self.run_errands(space, ready, budget).await;
+        let key = self.physical_key(&space.settings(), fill.key).ok()?;
+        Some((key, permit.grant, FillOutcome::Release))
     }
 
     async fn ready<'a, V: Value>(
@@ -105,92 +93,107 @@ impl Shared {
         load_cost: Duration,
         budget: &mut Budget,
     ) -> Result<Ready<'a>, RefusalReason> {
-        let errand = async {
-            let terms = terms.merged(&fill.said, load_cost)?;
-            let value = fill.value.as_ref();
-            let times = &mut self.server_times();
-            let prepared = self.prepare(space, fill.key, value, &terms, times, budget);
-            match prepared.await? {
-                Some(prepared) => Ok(Errand::Store(prepared)),
-                None => self
-                    .physical_key(&space.settings(), fill.key)
-                    .map(Errand::Forget),
-            }
+        let permit = match &fill.permission {
+            Permission::Store(permit) => permit,
+            Permission::Withhold(reason) => return Err(*reason),
         };
-        let errand = errand.await.map_err(|error| {
-            tracing::debug!(%error, namespace = space.registered.name(), "a loaded value is not stored");
-            match error.kind() {
-                ErrorKind::TooLarge => RefusalReason::TooLarge,
-                ErrorKind::Codec => RefusalReason::Unserializable,
-                ErrorKind::InvalidTtl | ErrorKind::InvalidTag => RefusalReason::InvalidTerms,
-                _ => RefusalReason::Backend,
-            }
-        })?;
-        if self.pending.holds(errand.key()) {
+        let settings = space.settings();
+        let refused = |error: Error| refusal_of(space, &error);
+        let terms = terms.merged(&fill.said, load_cost).map_err(refused)?;
+        let encoded = self.encoded(space, fill, &terms)?;
+        let key = self.physical_key(&settings, fill.key).map_err(refused)?;
+        if self.pending.holds(&key) {
             return Err(RefusalReason::Pending);
         }
+        let captured = &permit.captured;
+        let stand = self.stand_after(captured, &settings, &terms.tags, budget);
+        let stand = stand.await.map_err(refused)?;
+        let stand = stand.ok_or(RefusalReason::UnknownEpoch)?;
+        let (outcome, slot) = match encoded {
+            Some(encoded) => {
+                let times = &mut self.server_times();
+                let prepared = self.prepare(space, encoded, (&terms, stand), times, budget);
+                let Prepared { write, slot } = prepared.await.map_err(refused)?;
+                (FillOutcome::Store(write.value, write.ttl), slot)
+            }
+            // There is no value and the namespace does not remember that.
+            None => (FillOutcome::Remove, None),
+        };
+        let fill_sent = larder_cache_core::Fill {
+            key,
+            grant: permit.grant,
+            outcome,
+        };
         Ok(Ready {
             key: fill.key,
-            sample: fill.sample,
-            errand,
+            fill: fill_sent,
+            slot,
         })
     }
 
-    async fn run_errands(&self, space: &SpaceState, ready: Vec<Ready<'_>>, budget: &mut Budget) {
-        let (mut writes, mut stored) = (Vec::new(), Vec::new());
-        let (mut keys, mut forgotten) = (Vec::new(), Vec::new());
-        for Ready {
-            key,
-            sample,
-            errand,
-        } in ready
-        {
-            match errand {
-                Errand::Store(Prepared { write, slot }) => {
-                    writes.push(write);
-                    stored.push((key, sample, slot));
-                }
-                Errand::Forget(physical) => {
-                    keys.push(physical);
-                    forgotten.push((key, sample, None));
-                }
-            }
-        }
-        if !writes.is_empty() {
-            let names: Vec<_> = stored.iter().map(|(key, ..)| *key).collect();
-            let sent = self.store(space, &names, &writes, budget).await;
-            self.filled(space, stored, &sent);
-        }
-        if !keys.is_empty() {
-            let backend = &self.backend;
-            let sent = self.call("delete", budget, |call| backend.delete(&keys, call));
-            let sent = sent.await.map(drop);
-            self.filled(space, forgotten, &sent);
-        }
-    }
-
-    /// Whatever came of the fills, what L1 held before is outdated.
-    fn filled(
+    /// Serialization is code of the caller's, and may panic.
+    fn encoded<V: Value>(
         &self,
         space: &SpaceState,
-        fills: Vec<(&str, Generation, Option<Slot>)>,
-        sent: &Result<()>,
-    ) {
-        for (key, sample, slot) in fills {
-            let slot = slot.filter(|_| sent.is_ok());
-            self.l1.supersede(space.id(), key, slot, sample);
-            if sent.is_err() {
-                self.refuse(space, key, RefusalReason::Backend);
+        fill: &Fill<'_, V>,
+        terms: &Terms,
+    ) -> Result<Option<Encoded<V>>, RefusalReason> {
+        let encode = || self.encode(space, fill.key, fill.value.as_ref(), terms);
+        match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(encoded) => encoded.map_err(|error| refusal_of(space, &error)),
+            Err(_) => {
+                let namespace = space.registered.name();
+                tracing::error!(namespace, "a value panicked while it was serialized");
+                Err(RefusalReason::Unserializable)
             }
         }
     }
 
-    fn refuse(&self, space: &SpaceState, key: &str, reason: RefusalReason) {
+    async fn send_fills(&self, space: &SpaceState, ready: Vec<Ready<'_>>, budget: &mut Budget) {
+        if ready.is_empty() {
+            return;
+        }
+        let sample = |fill: &Ready<'_>| self.l1.sample(space.id(), fill.key);
+        let samples: Vec<_> = ready.iter().map(sample).collect();
+        let fills: Vec<_> = ready.iter().map(|fill| fill.fill.clone()).collect();
+        let backend = &self.backend;
+        let sent = self.call("fill", budget, |call| backend.fill(&fills, call));
+        let sent = sent.await;
+        for (index, (Ready { key, fill, slot }, sample)) in
+            ready.into_iter().zip(samples).enumerate()
+        {
+            let stored = sent
+                .as_ref()
+                .is_ok_and(|stored| stored.get(index) == Some(&true));
+            let keeps = stored || !self.guards.hold(Guard::UnleasedInserts);
+            // Whatever came of the fill, what L1 held before is outdated.
+            self.l1
+                .supersede(space.id(), key, slot.filter(|_| keeps), sample);
+            match (&sent, &fill.outcome) {
+                (Err(_), _) => self.refuse(space, key, RefusalReason::Backend),
+                (Ok(_), _) if !stored => self.refuse(space, key, RefusalReason::Superseded),
+                (Ok(_), FillOutcome::Store(value, _)) => self.tell_stored(space, key, value.len()),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn refuse(&self, space: &SpaceState, key: &str, reason: RefusalReason) {
         let event = Event::FillRefused {
             space: space.registered.space(),
             key,
             reason,
         };
         self.emit(space, &event);
+    }
+}
+
+fn refusal_of(space: &SpaceState, error: &Error) -> RefusalReason {
+    tracing::debug!(%error, namespace = space.registered.name(), "a loaded value is not stored");
+    match error.kind() {
+        ErrorKind::TooLarge => RefusalReason::TooLarge,
+        ErrorKind::Codec => RefusalReason::Unserializable,
+        ErrorKind::InvalidTtl | ErrorKind::InvalidTag => RefusalReason::InvalidTerms,
+        _ => RefusalReason::Backend,
     }
 }

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use tokio::sync::watch;
@@ -46,7 +47,8 @@ struct Listed {
     /// Of `(V, E)`: a flight is joined by callers of its own types alone.
     types: TypeId,
     committed: bool,
-    /// A `watch::Receiver<Option<Outcome<V, E>>>`.
+    began: Instant,
+    /// A `watch::Receiver<Progress<V, E>>`.
     outcome: Box<dyn Any + Send + Sync>,
 }
 
@@ -65,22 +67,33 @@ pub(crate) enum Joined<V, E> {
     Follow(Follower<V, E>),
 }
 
+/// How far a flight is.
+enum Progress<V, E> {
+    /// Under way, with nothing to show.
+    Open,
+    /// Under way, with a stale value for those who won't wait.
+    Offering(Arc<V>),
+    Landed(Outcome<V, E>),
+}
+
 /// The duty to bring an outcome. Dropped without one, the followers are let go.
 pub(crate) struct Lead<V, E> {
     flights: Arc<Flights>,
     place: Place,
     id: u64,
-    outcome: watch::Sender<Option<Outcome<V, E>>>,
+    outcome: watch::Sender<Progress<V, E>>,
 }
 
 /// The right to an outcome.
 pub(crate) struct Follower<V, E> {
-    outcome: watch::Receiver<Option<Outcome<V, E>>>,
+    outcome: watch::Receiver<Progress<V, E>>,
 }
 
 /// How waiting for a flight ended.
 pub(crate) enum Waited<V, E> {
     Landed(Outcome<V, E>),
+    /// It takes its time, and there is a stale value.
+    Stale(Arc<V>),
     /// The leader went away.
     Abandoned,
     /// The waiting took too long.
@@ -96,12 +109,14 @@ impl Flights {
         }
     }
 
-    /// Joins the flight of a key, or leads a new one.
+    /// Joins the flight of a key, or leads a new one. A flight that began longer ago than
+    /// `at_most` is not joined: what it brings may be older than the caller accepts.
     pub(crate) fn join<V, E>(
         self: &Arc<Self>,
         space: u32,
         key: &str,
         caller: Caller,
+        at_most: Option<Duration>,
     ) -> Joined<V, E>
     where
         V: Send + Sync + 'static,
@@ -116,19 +131,22 @@ impl Flights {
         let listed = shard.entry(place.clone()).or_default();
         if let Some(at) = listed.iter().position(|flight| flight.types == types) {
             let flight = &listed[at];
-            if (flight.committed || caller == Caller::Single)
+            let is_young = at_most.is_none_or(|most| flight.began.elapsed() <= most);
+            if is_young
+                && (flight.committed || caller == Caller::Single)
                 && let Some(outcome) = flight.outcome()
             {
                 return Joined::Follow(Follower { outcome });
             }
             listed.swap_remove(at);
         }
-        let (sender, receiver) = watch::channel(None);
+        let (sender, receiver) = watch::channel(Progress::Open);
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         listed.push(Listed {
             id,
             types,
             committed: caller == Caller::Batch,
+            began: Instant::now(),
             outcome: Box::new(receiver),
         });
         drop(shard);
@@ -179,9 +197,9 @@ impl Flights {
 }
 
 impl Listed {
-    fn outcome<V: 'static, E: 'static>(&self) -> Option<watch::Receiver<Option<Outcome<V, E>>>> {
+    fn outcome<V: 'static, E: 'static>(&self) -> Option<watch::Receiver<Progress<V, E>>> {
         self.outcome
-            .downcast_ref::<watch::Receiver<Option<Outcome<V, E>>>>()
+            .downcast_ref::<watch::Receiver<Progress<V, E>>>()
             .cloned()
     }
 }
@@ -206,7 +224,12 @@ impl<V: 'static, E: 'static> Lead<V, E> {
 
     /// Brings the outcome to all followers and ends the flight.
     pub(crate) fn land(self, outcome: Outcome<V, E>) {
-        self.outcome.send_replace(Some(outcome));
+        self.outcome.send_replace(Progress::Landed(outcome));
+    }
+
+    /// Has a stale value for those who won't wait for the outcome.
+    pub(crate) fn offer(&self, stale: Arc<V>) {
+        self.outcome.send_replace(Progress::Offering(stale));
     }
 
     pub(crate) fn key(&self) -> &str {
@@ -221,26 +244,35 @@ impl<V, E> Drop for Lead<V, E> {
 }
 
 impl<V, E> Follower<V, E> {
-    /// Waits for the outcome.
+    /// Waits for the outcome, or until `soft` where the flight has a stale value to offer.
     ///
     /// # Cancel safety
     /// Dropping the wait leaves the flight alone.
-    pub(crate) async fn wait(mut self, until: Instant) -> Waited<V, E> {
-        match timeout_at(until, self.outcome.wait_for(Option::is_some)).await {
+    pub(crate) async fn wait(mut self, soft: Instant, until: Instant) -> Waited<V, E> {
+        let landed = |progress: &Progress<V, E>| matches!(progress, Progress::Landed(_));
+        let offered = |progress: &Progress<V, E>| !matches!(progress, Progress::Open);
+        if let Ok(ended) = timeout_at(soft.min(until), self.outcome.wait_for(landed)).await {
+            return ended.map_or(Waited::Abandoned, |progress| Waited::of(&progress));
+        }
+        match timeout_at(until, self.outcome.wait_for(offered)).await {
             Err(_) => Waited::TimedOut,
-            Ok(Err(_)) => Waited::Abandoned,
-            Ok(Ok(outcome)) => match &*outcome {
-                Some(outcome) => Waited::Landed(outcome.clone()),
-                None => Waited::Abandoned,
-            },
+            Ok(ended) => ended.map_or(Waited::Abandoned, |progress| Waited::of(&progress)),
+        }
+    }
+}
+
+impl<V, E> Waited<V, E> {
+    fn of(progress: &Progress<V, E>) -> Self {
+        match progress {
+            Progress::Open => Self::Abandoned,
+            Progress::Offering(stale) => Self::Stale(Arc::clone(stale)),
+            Progress::Landed(outcome) => Self::Landed(outcome.clone()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     type Flight = Joined<u8, ()>;
@@ -266,21 +298,26 @@ mod tests {
     #[tokio::test]
     async fn the_second_caller_follows_the_first() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", Caller::Single));
-        let second = follow(flights.join(0, "a", Caller::Single));
-        lead(flights.join(1, "a", Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single, None));
+        let second = follow(flights.join(0, "a", Caller::Single, None));
+        lead(flights.join(1, "a", Caller::Single, None));
         first.land(Ok(Some(Arc::new(7))));
-        assert!(matches!(second.wait(soon()).await, Waited::Landed(Ok(Some(v))) if *v == 7));
-        lead(flights.join(0, "a", Caller::Single));
+        assert!(
+            matches!(second.wait(soon(), soon()).await, Waited::Landed(Ok(Some(v))) if *v == 7)
+        );
+        lead(flights.join(0, "a", Caller::Single, None));
     }
 
     #[tokio::test]
     async fn an_abandoned_flight_lets_its_followers_go() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", Caller::Single));
-        let second = follow(flights.join(0, "a", Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single, None));
+        let second = follow(flights.join(0, "a", Caller::Single, None));
         drop(first);
-        assert!(matches!(second.wait(soon()).await, Waited::Abandoned));
+        assert!(matches!(
+            second.wait(soon(), soon()).await,
+            Waited::Abandoned
+        ));
         assert!(
             flights
                 .shards
@@ -292,22 +329,22 @@ mod tests {
     #[test]
     fn a_detached_flight_is_not_joined() {
         let flights = Arc::new(Flights::new());
-        let first = lead(flights.join(0, "a", Caller::Single));
+        let first = lead(flights.join(0, "a", Caller::Single, None));
         flights.detach(0, "a");
-        let second = lead(flights.join(0, "a", Caller::Single));
+        let second = lead(flights.join(0, "a", Caller::Single, None));
         assert!(first.commit().is_none(), "it knows the key as it was");
         let _second = second.commit().expect("nothing has changed since");
-        follow(flights.join(0, "a", Caller::Single));
+        follow(flights.join(0, "a", Caller::Single, None));
     }
 
     #[test]
     fn a_batch_overtakes_what_it_could_not_take_over() {
         let flights = Arc::new(Flights::new());
-        let single = lead(flights.join(0, "a", Caller::Single));
-        let _batch = lead(flights.join(0, "a", Caller::Batch));
+        let single = lead(flights.join(0, "a", Caller::Single, None));
+        let _batch = lead(flights.join(0, "a", Caller::Batch, None));
         assert!(single.commit().is_none());
-        let loading = lead(flights.join(0, "b", Caller::Single));
+        let loading = lead(flights.join(0, "b", Caller::Single, None));
         let _loading = loading.commit().expect("nobody overtook it");
-        follow(flights.join(0, "b", Caller::Batch));
+        follow(flights.join(0, "b", Caller::Batch, None));
     }
 }

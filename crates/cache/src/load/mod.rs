@@ -5,6 +5,7 @@ mod error;
 mod fill;
 mod flight;
 mod job;
+mod lease;
 mod loaded;
 mod options;
 mod refresh;

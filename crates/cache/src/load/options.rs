@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_cache_core::{Compression, Result, Tag, Ttl};
+use larder_cache_core::{Compression, Namespace, Result, Tag, Ttl};
 use tokio::time::Instant;
 
 use super::Loaded;
@@ -17,6 +17,7 @@ pub(crate) struct LoadOptions {
     pub(crate) compression: Compression,
     pub(crate) budget: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) soft_timeout: Option<Duration>,
 }
 
 /// What answers a load.
@@ -32,31 +33,40 @@ pub(crate) enum Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct LoadTerms {
     ttl: Ttl,
-    tags: Vec<Tag>,
+    /// Those of the call and of the namespace.
+    pub(crate) tags: Vec<Tag>,
     compression: Compression,
     pub(crate) budget: Budget,
     pub(crate) timeout: Duration,
+    pub(crate) soft_timeout: Duration,
 }
 
 impl LoadOptions {
     /// Refuses terms that could never be kept, before anything is loaded.
-    pub(crate) fn check(&self, shared: &Shared) -> Result<LoadTerms> {
+    pub(crate) fn check(&self, shared: &Shared, namespace: &Namespace) -> Result<LoadTerms> {
         self.ttl.resolve(&shared.ttl_classes)?;
         Ok(LoadTerms {
             ttl: self.ttl,
-            tags: Tag::list(&self.tags)?,
+            tags: Tag::list(self.tags.iter().chain(&namespace.tags))?,
             compression: self.compression,
             budget: shared.budget(self.budget),
             timeout: self.timeout.unwrap_or(shared.load_timeout),
+            soft_timeout: self.soft_timeout.unwrap_or(namespace.soft_timeout),
         })
     }
 }
 
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 impl LoadTerms {
     /// Until when a caller waits, if it begins now. A timeout beyond all clocks is a year.
     pub(crate) fn deadline(&self) -> Instant {
-        const YEAR: Duration = Duration::from_secs(365 * 86_400);
         Instant::now() + self.timeout.min(YEAR)
+    }
+
+    /// Until when a caller waits who has a stale value in hand.
+    pub(crate) fn soft_deadline(&self) -> Instant {
+        Instant::now() + self.soft_timeout.min(self.timeout).min(YEAR)
     }
 
     /// How to store what was loaded: what the loader says goes before what the call says.

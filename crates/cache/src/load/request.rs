@@ -66,6 +66,13 @@ impl<'a, V: Value, K> LoadRequest<'a, V, K> {
         self
     }
 
+    /// How long to wait for the loader where a stale value is in hand, before that is served
+    /// and the loader left to the background. Default: what the namespace says.
+    pub fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.options.soft_timeout = Some(timeout);
+        self
+    }
+
     /// How long to wait for the loader. It goes on in the background after that.
     /// Default: the cache's load timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -116,7 +123,7 @@ where
         R: Into<Loaded<V>>,
         E: Send + Sync + 'static,
         M: IntoIterator<Item = (K, R)>,
-        F: FnOnce(Vec<K>) -> Fut + Send + 'static,
+        F: FnOnce(Vec<K>) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<M, E>> + Send + 'static,
     {
         let ManyKeys(keys) = self.keys;

@@ -4,16 +4,17 @@ use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder_cache_core::{ErrorKind, Event, MissReason, Tier};
+use larder_cache_core::{ErrorKind, Event, MissReason, RefusalReason, Tier};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::fill::Fill;
 use super::flight::{Caller, Follower, Joined, Lead, Outcome, Waited};
 use super::job::{Job, Run};
+use super::lease::{Attempt, Patience, Permission};
 use super::options::{LoadTerms, Wanted};
 use super::{LoadError, Loaded};
-use crate::l1::{Generation, Resident};
-use crate::reading::Found;
+use crate::reading::{Found, Vacancy};
 use crate::shared::{Shared, SpaceState};
 use crate::value::Value;
 
@@ -30,10 +31,25 @@ pub(crate) struct Single<'a> {
 enum Step<V, E> {
     /// It is the answer.
     Land(Outcome<V, E>),
-    /// It is stale: serve it, and load in the background.
-    Refresh(Arc<V>),
-    /// It is none: load, and fall back to a stale value that L1 may still have.
-    Load(Option<Arc<V>>),
+    /// It is the answer, and should be renewed in the background.
+    Refresh(Arc<V>, Vacancy),
+    /// It is none, or stale: load, and fall back to the stale value.
+    Load(Option<Arc<V>>, Option<Vacancy>),
+}
+
+/// What the task of a load knows of it.
+struct Task {
+    job: Job,
+    terms: LoadTerms,
+    wanted: Wanted,
+}
+
+/// How waiting for other processes ended.
+enum Waiting<V> {
+    /// One of them brought a value, or that there is none.
+    Loaded(Option<Arc<V>>),
+    /// The loader is to run.
+    Load(Permission),
 }
 
 impl Single<'_> {
@@ -59,14 +75,14 @@ impl Single<'_> {
                     lead.land(outcome.clone());
                     return outcome;
                 }
-                Step::Refresh(stale) => {
-                    lead.land(Ok(Some(Arc::clone(&stale))));
-                    self.refresh(loader);
-                    return Ok(Some(stale));
+                Step::Refresh(value, vacancy) => {
+                    lead.land(Ok(Some(Arc::clone(&value))));
+                    self.refresh(loader, vacancy);
+                    return Ok(Some(value));
                 }
-                Step::Load(stale) => {
+                Step::Load(stale, vacancy) => {
                     if let Some(lead) = lead.commit() {
-                        return self.load(lead, loader, stale, until).await;
+                        return self.load(lead, loader, stale, vacancy, until).await;
                     }
                 }
             }
@@ -74,8 +90,9 @@ impl Single<'_> {
     }
 
     fn join<V: Value, E: Send + Sync + 'static>(&self) -> Joined<V, E> {
+        let at_most = self.shared.joins_at_most(&self.space.settings());
         let flights = &self.shared.flights;
-        flights.join(self.space.id(), self.key, Caller::Single)
+        flights.join(self.space.id(), self.key, Caller::Single, at_most)
     }
 
     /// Waits for another caller's load; `None` when that caller went away, or takes
@@ -88,12 +105,20 @@ impl Single<'_> {
         let (space, key) = (self.space.registered.space(), self.key);
         self.shared
             .emit(self.space, &Event::LoadJoined { space, key });
-        match follower.wait(until).await {
+        match follower.wait(self.terms.soft_deadline(), until).await {
             Waited::Landed(Ok(None)) if self.wanted == Wanted::Value => None,
             Waited::Landed(outcome) => Some(outcome),
+            Waited::Stale(value) => Some(Ok(Some(self.served_stale(value)))),
             Waited::TimedOut => Some(Err(LoadError::Deadline)),
             Waited::Abandoned => None,
         }
+    }
+
+    fn served_stale<V>(&self, value: Arc<V>) -> Arc<V> {
+        let (space, key) = (self.space.registered.space(), self.key);
+        self.shared
+            .emit(self.space, &Event::StaleServed { space, key });
+        value
     }
 
     async fn look_up<V: Value, E>(&mut self) -> Step<V, E> {
@@ -102,34 +127,50 @@ impl Single<'_> {
         let found = self.shared.fetch::<V>(self.space, key, &mut budget).await;
         self.terms.budget = budget;
         let tier = Tier::L2;
+        let hit = Event::Hit { space, key, tier };
         let (event, step) = match found {
-            Ok(Found::Fresh(value)) => {
-                (Event::Hit { space, key, tier }, Step::Land(Ok(Some(value))))
-            }
-            Ok(Found::Absent) if self.wanted == Wanted::ValueOrAbsence => (
+            Ok(Found::Fresh(value, None)) => (hit, Step::Land(Ok(Some(value)))),
+            Ok(Found::Fresh(value, Some(vacancy))) => (hit, Step::Refresh(value, vacancy)),
+            Ok(Found::Absent(_)) if self.wanted == Wanted::ValueOrAbsence => (
                 Event::NegativeHit { space, key, tier },
                 Step::Land(Ok(None)),
             ),
-            Ok(Found::Stale(value)) => {
-                self.shared
-                    .emit(self.space, &self.miss(MissReason::Expired));
-                (Event::StaleServed { space, key }, Step::Refresh(value))
+            Ok(Found::Stale(value, reason, vacancy)) => {
+                self.shared.emit(self.space, &self.miss(reason));
+                return self.with_stale(value, vacancy);
             }
-            Ok(Found::Absent) => (self.miss(MissReason::NotFound), Step::Load(None)),
-            Ok(Found::Missing(reason)) => (self.miss(reason), Step::Load(None)),
+            Ok(Found::Absent(vacancy)) => (
+                self.miss(MissReason::NotFound),
+                Step::Load(None, Some(vacancy)),
+            ),
+            Ok(Found::Missing(reason, vacancy)) => (self.miss(reason), Step::Load(None, vacancy)),
             Err(error) if error.kind() == ErrorKind::InvalidKey => {
                 return Step::Land(Err(error.into()));
             }
             Err(_) => {
-                let stale = match self.shared.l1.get::<V>(space.id, key) {
-                    Ok(Resident::Stale(value) | Resident::Fresh(value)) => Some(value),
-                    _ => None,
+                self.shared
+                    .emit(self.space, &self.miss(MissReason::Backend));
+                return match self.shared.l1_in_outage(self.space, key) {
+                    Some(Ok(value)) => Step::Land(Ok(Some(value))),
+                    Some(Err(stale)) => Step::Load(Some(stale), None),
+                    None => Step::Load(None, None),
                 };
-                (self.miss(MissReason::Backend), Step::Load(stale))
             }
         };
         self.shared.emit(self.space, &event);
         step
+    }
+
+    /// A stale value is served at once where the caller won't wait, or where another process
+    /// is loading or has failed to just now.
+    fn with_stale<V: Value, E>(&self, value: Arc<V>, vacancy: Vacancy) -> Step<V, E> {
+        if vacancy.held.is_some() {
+            return Step::Land(Ok(Some(self.served_stale(value))));
+        }
+        if self.terms.soft_timeout.is_zero() {
+            return Step::Refresh(self.served_stale(value), vacancy);
+        }
+        Step::Load(Some(value), Some(vacancy))
     }
 
     fn miss(&self, reason: MissReason) -> Event<'_> {
@@ -140,12 +181,13 @@ impl Single<'_> {
         }
     }
 
-    /// Runs the loader in a task of its own and waits for it.
+    /// Loads in a task of its own, and waits for it.
     async fn load<V, E, R, F, Fut>(
         &self,
         lead: Lead<V, E>,
         loader: F,
         stale: Option<Arc<V>>,
+        vacancy: Option<Vacancy>,
         until: Instant,
     ) -> Outcome<V, E>
     where
@@ -156,25 +198,37 @@ impl Single<'_> {
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let follower = lead.follow();
-        let job = Job::new(self.shared, self.space, 1);
-        let terms = self.terms.clone();
-        let sample = self.shared.l1.sample(self.space.id(), self.key);
+        if let Some(stale) = &stale {
+            lead.offer(Arc::clone(stale));
+        }
+        let soft = match vacancy {
+            Some(_) => self.terms.soft_deadline(),
+            // With no backend to store in, the loader's answer is worth the wait.
+            None => until,
+        };
+        let mut task = self.task();
         let name = self.task_name("load");
         self.shared.tasks.spawn(name, async move {
-            let (run, cost) = job.run(|| into_loaded(loader)).await;
-            let outcome = settle(&job, lead.key(), run, cost, &terms, stale, sample).await;
+            let outcome = match task.lease_or_value::<V>(lead.key(), vacancy).await {
+                Waiting::Loaded(value) => Ok(value),
+                Waiting::Load(permission) => {
+                    let (run, cost) = task.job.run(|| into_loaded(loader)).await;
+                    task.settle(lead.key(), run, cost, stale, permission).await
+                }
+            };
             lead.land(outcome);
         })?;
-        match follower.wait(until).await {
+        match follower.wait(soft, until).await {
             Waited::Landed(outcome) => outcome,
+            Waited::Stale(value) => Ok(Some(self.served_stale(value))),
             Waited::TimedOut => Err(LoadError::Deadline),
             Waited::Abandoned => Err(self.shared.abandoned()),
         }
     }
 
-    /// Loads in the background, unless that is being done or too many loads are running:
-    /// the stale value has been served, and the next reader will try again.
-    fn refresh<V, E, R, F, Fut>(&self, loader: F)
+    /// Loads in the background, unless that is being done, here or elsewhere, or too many
+    /// loads are running: a value has been served, and the next reader will try again.
+    fn refresh<V, E, R, F, Fut>(&self, loader: F, vacancy: Vacancy)
     where
         V: Value,
         E: Send + Sync + 'static,
@@ -185,27 +239,45 @@ impl Single<'_> {
         let Some(refresh) = self.shared.refreshing.begin(self.space.id(), self.key) else {
             return;
         };
-        let Ok(permit) = Arc::clone(&self.shared.load_permits).try_acquire_owned() else {
+        let place = |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned();
+        let (Ok(refreshing), Ok(loading)) = (
+            place(&self.shared.refresh_permits),
+            place(&self.shared.load_permits),
+        ) else {
             return;
         };
-        let job = Job::new(self.shared, self.space, 1);
-        let terms = self.terms.clone();
-        let sample = self.shared.l1.sample(self.space.id(), self.key);
+        let mut task = self.task();
         let key = self.key.to_owned();
         let spawned = self
             .shared
             .tasks
             .spawn(self.task_name("refresh"), async move {
-                let (run, cost) = job.run_with(Some(permit), || into_loaded(loader)).await;
-                let outcome: Outcome<V, E> =
-                    settle(&job, &key, run, cost, &terms, None, sample).await;
-                if outcome.is_err() {
-                    tracing::debug!(namespace = job.space.registered.name(), "a refresh failed");
+                if let Some(permission) = task.lease_now(&key, vacancy).await {
+                    let (run, cost) = task
+                        .job
+                        .run_with(Some(loading), || into_loaded(loader))
+                        .await;
+                    let fallback: Option<Arc<V>> = None;
+                    let outcome = task.settle(&key, run, cost, fallback, permission).await;
+                    if outcome.is_err() {
+                        tracing::debug!(
+                            namespace = task.job.space.registered.name(),
+                            "a refresh failed"
+                        );
+                    }
                 }
-                drop(refresh);
+                drop((refreshing, refresh));
             });
         if spawned.is_err() {
             tracing::debug!("the cache is shut down: no refresh");
+        }
+    }
+
+    fn task(&self) -> Task {
+        Task {
+            job: Job::new(self.shared, self.space, 1),
+            terms: self.terms.clone(),
+            wanted: self.wanted,
         }
     }
 
@@ -214,36 +286,108 @@ impl Single<'_> {
     }
 }
 
+impl Task {
+    /// Gets the lease, or what the holder of the lease brings, or loses patience.
+    async fn lease_or_value<V: Value>(
+        &mut self,
+        key: &str,
+        mut vacancy: Option<Vacancy>,
+    ) -> Waiting<V> {
+        let withheld = |reason| Waiting::Load(Permission::Withhold(reason));
+        let Some(shared) = self.job.shared.upgrade() else {
+            return withheld(RefusalReason::Backend);
+        };
+        let space = Arc::clone(&self.job.space);
+        let mut patience = Patience::new(&shared);
+        let mut waits = false;
+        loop {
+            let Some(free) = vacancy else {
+                return withheld(RefusalReason::Backend);
+            };
+            let attempt = match free.held {
+                Some(left) => Attempt::Held(left),
+                None => self.ask(&shared, key, free).await,
+            };
+            let left = match attempt {
+                Attempt::Permission(permission) => return Waiting::Load(permission),
+                _ if patience.is_over() => return withheld(RefusalReason::NoLease),
+                Attempt::Held(left) => Some(left),
+                Attempt::Fresh => None,
+            };
+            if let Some(left) = left {
+                if !std::mem::replace(&mut waits, true) {
+                    shared.tell_of_waiting(&space, key);
+                }
+                patience.wait(&shared, &space, key, &free, left).await;
+            }
+            let found = shared.fetch::<V>(&space, key, &mut self.terms.budget);
+            vacancy = match found.await {
+                Ok(Found::Fresh(value, _)) => return Waiting::Loaded(Some(value)),
+                Ok(Found::Absent(_)) if self.wanted == Wanted::ValueOrAbsence => {
+                    return Waiting::Loaded(None);
+                }
+                Ok(Found::Absent(vacancy) | Found::Stale(_, _, vacancy)) => Some(vacancy),
+                Ok(Found::Missing(_, vacancy)) => vacancy,
+                Err(_) => None,
+            };
+        }
+    }
+
+    /// Gets the lease if it is free.
+    async fn lease_now(&mut self, key: &str, vacancy: Vacancy) -> Option<Permission> {
+        let shared = self.job.shared.upgrade()?;
+        match self.ask(&shared, key, vacancy).await {
+            Attempt::Permission(permission @ Permission::Store(_)) => Some(permission),
+            _ => None,
+        }
+    }
+
+    async fn ask(&mut self, shared: &Shared, key: &str, vacancy: Vacancy) -> Attempt {
+        let (space, mut budget) = (Arc::clone(&self.job.space), self.terms.budget);
+        let keys = [(key, vacancy)];
+        let attempts = shared.ask_for_leases(&space, &keys, &self.terms, &mut budget);
+        let attempt = attempts.await.pop();
+        self.terms.budget = budget;
+        let none = Permission::Withhold(RefusalReason::Backend);
+        attempt.unwrap_or(Attempt::Permission(none))
+    }
+
+    /// Turns a loader's run into an outcome, and stores what it brought.
+    async fn settle<V: Value, E>(
+        &self,
+        key: &str,
+        run: Run<Loaded<V>, E>,
+        cost: Duration,
+        stale: Option<Arc<V>>,
+        permission: Permission,
+    ) -> Outcome<V, E> {
+        let Self { job, terms, .. } = self;
+        let shared = Weak::upgrade(&job.shared);
+        let mut budget = terms.budget;
+        let failure = match run {
+            Run::Loaded(loaded) => {
+                let fill = [Fill::new(key, loaded, permission)];
+                if let Some(shared) = shared {
+                    shared
+                        .fill(&job.space, &fill, terms, cost, &mut budget)
+                        .await;
+                }
+                let [Fill { value, .. }] = fill;
+                return Ok(value);
+            }
+            Run::Failed(error) => LoadError::Loader(Arc::new(error)),
+            Run::Panicked => LoadError::Panicked,
+        };
+        if let Some(shared) = shared {
+            let failed = [(key, permission)];
+            shared.give_up(&job.space, failed, &mut budget).await;
+        }
+        job.fall_back(key, stale, failure)
+    }
+}
+
 async fn into_loaded<V, E, R: Into<Loaded<V>>, Fut: Future<Output = Result<R, E>>>(
     loader: impl FnOnce() -> Fut,
 ) -> Result<Loaded<V>, E> {
     loader().await.map(Into::into)
-}
-
-/// Turns a loader's run into an outcome, and stores what it brought.
-async fn settle<V: Value, E>(
-    job: &Job,
-    key: &str,
-    run: Run<Loaded<V>, E>,
-    cost: Duration,
-    terms: &LoadTerms,
-    stale: Option<Arc<V>>,
-    sample: Generation,
-) -> Outcome<V, E> {
-    let failure = match run {
-        Run::Loaded(loaded) => {
-            let fill = [Fill::new(key, loaded, sample)];
-            if let Some(shared) = Weak::upgrade(&job.shared) {
-                let mut budget = terms.budget;
-                shared
-                    .fill(&job.space, &fill, terms, cost, &mut budget)
-                    .await;
-            }
-            let [Fill { value, .. }] = fill;
-            return Ok(value);
-        }
-        Run::Failed(error) => LoadError::Loader(Arc::new(error)),
-        Run::Panicked => LoadError::Panicked,
-    };
-    job.fall_back(key, stale, failure)
 }

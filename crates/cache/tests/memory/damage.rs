@@ -86,7 +86,7 @@ async fn foreign_and_garbled_bytes_are_misses() {
         (longer, "truncated"),
         (with(36, 9), "unknown_kind"),
         (with(stored.len() - 1, b'!'), "corrupt"),
-        (with(88, stored[88] ^ 1), "corrupt"),
+        (with(96, stored[96] ^ 1), "corrupt"),
     ] {
         check(&world, planted.clone(), reason).await;
         if reason != "corrupt" {
@@ -327,7 +327,7 @@ async fn a_codec_that_fails_costs_the_fill_alone() {
 #[tokio::test]
 async fn a_codec_that_gives_another_length_is_a_miss() {
     let world = World::with(|builder| builder.codec(Arc::new(Broken)));
-    let mut header = Header::new(Kind::Value, larder_cache_core::Timestamp::from_millis(1));
+    let mut header = world.header(Kind::Value).await;
     (header.format, header.compression, header.plain_bytes) = (1, 77, 5);
     world.plant("7", entry(header.clone(), b"x")).await;
     let users = world.users();

@@ -26,8 +26,10 @@ async fn a_scripted_day_tells_these_events() {
     told(&[
         "call get",
         "miss not_found 7",
+        "call epochs",
+        "call lease",
         "load loaded 1",
-        "call set",
+        "call fill",
         "stored 7",
     ]);
     users.get("7").await.unwrap();
@@ -47,8 +49,9 @@ async fn a_scripted_day_tells_these_events() {
     told(&[
         "call get",
         "miss not_found 8",
+        "call lease",
         "load loaded 1",
-        "call set",
+        "call fill",
         "stored 8",
     ]);
     users.get("8").await.unwrap();
@@ -57,8 +60,9 @@ async fn a_scripted_day_tells_these_events() {
     told(&[
         "call get",
         "miss not_found 8",
+        "call lease",
         "load loaded 1",
-        "call set",
+        "call fill",
         "stored 8",
     ]);
 
@@ -92,14 +96,21 @@ async fn a_scripted_day_tells_these_events() {
         "call get",
         "miss expired 7",
         "stale 7",
+        "call lease",
         "load loaded 1",
-        "call set",
+        "call fill",
         "stored 7",
     ]);
 
     let failed = users.get_or_load("11", database.fails("down")).await;
     failed.unwrap_err();
-    told(&["call get", "miss not_found 11", "load failed 1"]);
+    told(&[
+        "call get",
+        "miss not_found 11",
+        "call lease",
+        "load failed 1",
+        "call fill",
+    ]);
     let many = |_: Vec<&str>| async {
         Ok::<_, DbError>([("7", "x".to_owned()), ("12", "Zoe".to_owned())])
     };
@@ -112,8 +123,9 @@ async fn a_scripted_day_tells_these_events() {
         "call get",
         "miss not_found 12",
         "miss not_found 13",
+        "call lease",
         "load loaded 2",
-        "call set",
+        "call fill",
         "stored 12",
         "stored 13",
     ]);
@@ -132,7 +144,6 @@ async fn a_scripted_day_tells_these_events() {
         "call get: connection",
         "miss backend 14",
         "load loaded 1",
-        "call set: connection",
         "refused Backend 14",
         "call set: connection",
         "call delete: connection",

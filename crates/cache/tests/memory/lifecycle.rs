@@ -296,7 +296,7 @@ async fn stand(held: Held, world: &World, database: &Database) -> usize {
             (vec![caller.abort_handle()], 0)
         }
         Held::Fill => {
-            let mut fill = world.chaos.gate(Method::Set);
+            let mut fill = world.chaos.gate(Method::Fill);
             database.open();
             let caller = single("7", database);
             fill.arrived().await;

@@ -57,7 +57,7 @@ async fn steps_see_those_before_them() {
         "None",
     ];
     assert_eq!(words(pipeline.run().await.unwrap()), expected);
-    assert_eq!(world.chaos.all_calls(), 1);
+    assert_eq!(world.chaos.calls(Method::Pipeline), 1);
     assert_eq!(users.get("7").await.unwrap(), None);
     let stats = users.stats();
     assert_eq!((stats.l2_hits, stats.misses), (2, 3));

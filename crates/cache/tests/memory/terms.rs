@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use larder_cache::{LoadError, Loaded, Remaining, SetOptions};
 use larder_cache_core::{
-    Bytes, Clock, Compression, Entry, ErrorKind, Freshness, Header, Kind, Namespace, Random, Ttl,
+    Bytes, Clock, Compression, Entry, ErrorKind, Freshness, Kind, Namespace, Random, Ttl,
 };
 use larder_compression::Lz4;
 
@@ -231,7 +231,7 @@ async fn absence_lives_as_long_as_the_loader_says() {
 #[tokio::test]
 async fn stale_absence_is_no_answer() {
     let (world, database) = (World::new(), Database::new());
-    let mut header = Header::new(Kind::Absent, world.clock.wall());
+    let mut header = world.header(Kind::Absent).await;
     let times = (Some(seconds(5)), Some(seconds(500)));
     header.freshness = Freshness::from(world.clock.wall(), times.0, times.1);
     let body = Bytes::new();

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use larder_cache::{Cache, CacheBuilder, TypedCache, Value};
 use larder_cache_core::{
-    Backend, Bytes, Call, Condition, Event, Key, KeyPrefix, L1, Namespace, Observer, Tier, Write,
+    Backend, Bytes, Call, Clock, Condition, Entry, Event, Header, Key, KeyPrefix, Kind, L1,
+    Namespace, Observer, Tier, Write,
 };
 use larder_memory_backend::MemoryBackend;
 use larder_testkit::{ChaosBackend, ManualClock};
@@ -17,6 +18,9 @@ use tokio::sync::watch;
 pub(crate) const TTL: Duration = Duration::from_secs(60);
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 pub(crate) const NEGATIVE_TTL: Duration = Duration::from_secs(10);
+
+/// After a failed load nobody asks the loader for so long, where there is a stale value.
+pub(crate) const THROTTLE: Duration = Duration::from_secs(5);
 
 /// Longer than any test: held calls don't end by themselves.
 const BUDGET: Duration = Duration::from_secs(3600);
@@ -71,6 +75,16 @@ impl World {
     pub(crate) async fn stored(&self, key: &str) -> Option<Bytes> {
         let found = self.backend.get(&[physical(key)], CALL).await;
         found.unwrap().pop().unwrap()
+    }
+
+    /// A header of a kind that stands on the present epoch of `users`.
+    pub(crate) async fn header(&self, kind: Kind) -> Header {
+        self.elsewhere().set("epoch", String::new()).await.unwrap();
+        let stored = self.stored("epoch").await.unwrap();
+        let mut header = Header::new(kind, self.clock.wall());
+        header.namespace_epoch = Entry::decode(&stored).unwrap().header.namespace_epoch;
+        self.elsewhere().delete("epoch").await.unwrap();
+        header
     }
 
     /// Puts bytes under a key of `users`, as another program would.
@@ -182,25 +196,25 @@ impl Database {
     }
 
     /// A loader that finds a value.
-    pub(crate) fn finds<V: Send + 'static>(
+    pub(crate) fn finds<V: Clone + Send + 'static>(
         &self,
         value: impl Into<V>,
-    ) -> impl FnOnce() -> Loading<V> + Send + 'static {
+    ) -> impl FnOnce() -> Loading<V> + Clone + Send + 'static {
         self.answers(Ok(value.into()))
     }
 
     /// A loader that fails.
-    pub(crate) fn fails<V: Send + 'static>(
+    pub(crate) fn fails<V: Clone + Send + 'static>(
         &self,
         why: &'static str,
-    ) -> impl FnOnce() -> Loading<V> + Send + 'static {
+    ) -> impl FnOnce() -> Loading<V> + Clone + Send + 'static {
         self.answers(Err(DbError(why)))
     }
 
-    pub(crate) fn answers<V: Send + 'static>(
+    pub(crate) fn answers<V: Clone + Send + 'static>(
         &self,
         answer: Result<V, DbError>,
-    ) -> impl FnOnce() -> Loading<V> + Send + 'static {
+    ) -> impl FnOnce() -> Loading<V> + Clone + Send + 'static {
         let database = self.clone();
         move || Box::pin(async move { database.query(answer).await })
     }

@@ -177,7 +177,7 @@ async fn a_closed_backend_holds_nothing() {
 }
 
 /// The bytes in use, counted from what can be read.
-async fn recount(memory: &Memory) -> u64 {
+pub(crate) async fn recount(memory: &Memory) -> u64 {
     let mut sum = 0;
     for physical in memory.scan().await {
         let name = physical.strip_prefix("t:n:").unwrap();

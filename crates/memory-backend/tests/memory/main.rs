@@ -3,6 +3,7 @@
 
 mod bounds;
 mod eviction;
+mod fenced;
 mod time;
 
 use std::sync::Arc;

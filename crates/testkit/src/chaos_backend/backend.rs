@@ -1,8 +1,11 @@
 //! The backend itself: every call runs as planned.
 
+use std::time::Duration;
+
 use larder_cache_core::{
-    Backend, Bytes, Call, Capabilities, Connections, Cursor, Expiry, Glob, Head, Inspect, Key,
-    Lifetime, Operation, Reply, Result, ScanPage, Timestamp, Write, async_trait,
+    Backend, Bytes, Call, Capabilities, Connections, Cursor, EpochChange, EpochRequest, Expiry,
+    Fill, Glob, Head, Inspect, Key, LeaseRequest, Leased, Lifetime, Operation, Reply, Result,
+    ScanPage, Timestamp, Watch, Write, async_trait,
 };
 
 use super::{ChaosBackend, Method};
@@ -59,6 +62,44 @@ impl Backend for ChaosBackend {
             self.inner.expire(keys, lifetime, call)
         })
         .await
+    }
+
+    async fn lease(&self, requests: &[LeaseRequest], call: Call) -> Result<Vec<Leased>> {
+        self.run(Method::Lease, call, |call| self.inner.lease(requests, call))
+            .await
+    }
+
+    async fn fill(&self, fills: &[Fill], call: Call) -> Result<Vec<bool>> {
+        self.run(Method::Fill, call, |call| self.inner.fill(fills, call))
+            .await
+    }
+
+    async fn mark_stale(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
+        self.run(Method::MarkStale, call, |call| {
+            self.inner.mark_stale(keys, call)
+        })
+        .await
+    }
+
+    async fn epochs(
+        &self,
+        requests: &[EpochRequest],
+        ttl: Duration,
+        call: Call,
+    ) -> Result<Vec<Option<Bytes>>> {
+        self.run(Method::Epochs, call, |call| {
+            self.inner.epochs(requests, ttl, call)
+        })
+        .await
+    }
+
+    async fn renew(&self, changes: &[EpochChange], call: Call) -> Result<()> {
+        self.run(Method::Renew, call, |call| self.inner.renew(changes, call))
+            .await
+    }
+
+    fn watch(&self, watch: Watch) -> bool {
+        self.inner.watch(watch)
     }
 
     async fn scan(

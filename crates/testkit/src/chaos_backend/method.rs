@@ -21,6 +21,16 @@ pub enum Method {
     Ttl,
     /// `expire`
     Expire,
+    /// `lease`
+    Lease,
+    /// `fill`
+    Fill,
+    /// `mark_stale`
+    MarkStale,
+    /// `epochs`
+    Epochs,
+    /// `renew`
+    Renew,
     /// `scan`
     Scan,
     /// `pipeline`
@@ -29,7 +39,7 @@ pub enum Method {
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Now,
         Self::Get,
         Self::Head,
@@ -38,6 +48,11 @@ impl Method {
         Self::Exists,
         Self::Ttl,
         Self::Expire,
+        Self::Lease,
+        Self::Fill,
+        Self::MarkStale,
+        Self::Epochs,
+        Self::Renew,
         Self::Scan,
         Self::Pipeline,
     ];
@@ -54,6 +69,11 @@ impl Method {
             Self::Exists => "exists",
             Self::Ttl => "ttl",
             Self::Expire => "expire",
+            Self::Lease => "lease",
+            Self::Fill => "fill",
+            Self::MarkStale => "mark_stale",
+            Self::Epochs => "epochs",
+            Self::Renew => "renew",
             Self::Scan => "scan",
             Self::Pipeline => "pipeline",
         }

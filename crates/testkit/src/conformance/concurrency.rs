@@ -75,7 +75,7 @@ pub async fn one_of_many_if_absent_wins(subject: &Subject) {
     }
 }
 
-async fn join<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
+pub(super) async fn join<T: 'static>(mut tasks: JoinSet<T>) -> Vec<T> {
     let mut results = Vec::new();
     while let Some(result) = tasks.join_next().await {
         results.push(result.expect("no panic"));

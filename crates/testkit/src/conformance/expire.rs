@@ -6,13 +6,11 @@ use larder_cache_core::{
     Bytes, Entry, Expiry, Freshness, Header, Key, Kind, Lease, Lifetime, Timestamp,
 };
 
+use super::fenced::{assert_between, foreign};
 use super::subject::{Subject, assert_ends_in, write_for};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// Two clocks' worth of "exact to a few milliseconds".
-const NEAR: Duration = Duration::from_millis(20);
 
 /// Soft and hard expiry move in the header, by the server's time, and in the store.
 pub async fn expire_moves_header_and_store(subject: &Subject) {
@@ -20,13 +18,21 @@ pub async fn expire_moves_header_and_store(subject: &Subject) {
     let began = subject.now();
     store(subject, &key, &entry("body"), 2 * HOUR).await;
     let keys = std::slice::from_ref(&key);
-    let before = server_time(subject, &key).await;
+    let before = subject.server_time(&key).await;
     let moved = subject.expire(keys, lifetime(Some(MINUTE), Some(HOUR)));
     assert_eq!(moved.await, [true]);
-    let after = server_time(subject, &key).await;
-    let freshness = read(subject, &key).await.header.freshness;
-    assert_between(freshness.soft, before.after(MINUTE), after.after(MINUTE));
-    assert_between(freshness.hard, before.after(HOUR), after.after(HOUR));
+    let after = subject.server_time(&key).await;
+    let freshness = subject.entry(&key).await.header.freshness;
+    assert_between(
+        freshness.soft.expect("a time"),
+        before.after(MINUTE),
+        after.after(MINUTE),
+    );
+    assert_between(
+        freshness.hard.expect("a time"),
+        before.after(HOUR),
+        after.after(HOUR),
+    );
     let found = subject.ttl(&key).await;
     assert_ends_in(found, HOUR, subject.now().since(began));
 }
@@ -38,12 +44,12 @@ pub async fn expire_without_hard_end_persists(subject: &Subject) {
     let keys = std::slice::from_ref(&key);
     assert_eq!(subject.expire(keys, Lifetime::default()).await, [true]);
     assert_eq!(subject.ttl(&key).await, Some(Expiry::Never));
-    let freshness = read(subject, &key).await.header.freshness;
+    let freshness = subject.entry(&key).await.header.freshness;
     assert_eq!((freshness.soft, freshness.hard), (None, None));
     let moved = subject.expire(keys, lifetime(Some(MINUTE), None)).await;
     assert_eq!(moved, [true]);
     assert_eq!(subject.ttl(&key).await, Some(Expiry::Never));
-    let freshness = read(subject, &key).await.header.freshness;
+    let freshness = subject.entry(&key).await.header.freshness;
     assert!(freshness.soft.is_some() && freshness.hard.is_none());
 }
 
@@ -59,7 +65,7 @@ pub async fn expire_keeps_lease_and_body(subject: &Subject) {
     subject.put(&key, stored.encode()).await;
     let moved = subject.expire(std::slice::from_ref(&key), lifetime(None, Some(HOUR)));
     assert_eq!(moved.await, [true]);
-    let mut found = read(subject, &key).await;
+    let mut found = subject.entry(&key).await;
     assert!(found.header.freshness.hard.is_some());
     found.header.freshness.hard = None;
     assert_eq!(found, stored);
@@ -99,18 +105,7 @@ pub async fn expire_of_missing_keys(subject: &Subject) {
 
 /// Bytes that are no entry of this version keep their bytes and their end.
 pub async fn expire_leaves_foreign_bytes_alone(subject: &Subject) {
-    let mut later_version = entry("x").encode().to_vec();
-    later_version[3] += 1;
-    let cut_off = entry("x").encode().slice(..19);
-    let foreign = [
-        Bytes::new(),
-        Bytes::from_static(b"{\"json\":1}"),
-        Bytes::from(vec![0_u8; 200]),
-        Bytes::from_static(b"\xC1LD"),
-        cut_off,
-        Bytes::from(later_version),
-    ];
-    for (number, value) in foreign.into_iter().enumerate() {
+    for (number, value) in foreign().into_iter().enumerate() {
         let key = subject.key(&number.to_string());
         let began = subject.now();
         assert!(subject.set(write_for(&key, value.clone(), 2 * HOUR)).await);
@@ -167,23 +162,4 @@ fn lifetime(soft: Option<Duration>, hard: Option<Duration>) -> Lifetime {
 
 async fn store(subject: &Subject, key: &Key, entry: &Entry, ttl: Duration) {
     assert!(subject.set(write_for(key, entry.encode(), ttl)).await);
-}
-
-async fn read(subject: &Subject, key: &Key) -> Entry {
-    let stored = subject.get(key).await.expect("an entry");
-    Entry::decode(&stored).expect("a sound entry")
-}
-
-async fn server_time(subject: &Subject, key: &Key) -> Timestamp {
-    let now = subject.backend().now(key, subject.call()).await;
-    now.expect("now")
-}
-
-fn assert_between(found: Option<Timestamp>, from: Timestamp, to: Timestamp) {
-    let found = found.expect("a time").after(NEAR);
-    assert!(from <= found, "{found:?} is earlier than {from:?}");
-    assert!(
-        found <= to.after(2 * NEAR),
-        "{found:?} is later than {to:?}"
-    );
 }

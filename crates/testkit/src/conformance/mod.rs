@@ -37,13 +37,18 @@ pub mod closing;
 pub mod concurrency;
 pub mod conditions;
 pub mod description;
+pub mod epochs;
 pub mod expire;
 pub mod expiry;
+mod fenced;
+pub mod fills;
 pub mod glob;
 pub mod head;
+pub mod leases;
 pub mod model;
 pub mod pipeline;
 pub mod scan;
+pub mod stale;
 mod subject;
 pub mod values;
 
@@ -74,6 +79,28 @@ macro_rules! conformance_tests {
                     expire_keeps_lease_and_body, expire_is_followed_by_the_end,
                     expire_of_missing_keys, expire_leaves_foreign_bytes_alone,
                     expire_in_order, a_held_entry_is_not_patched;
+                leases: a_lease_of_nothing_leaves_a_placeholder, a_live_lease_is_held,
+                    a_fresh_entry_needs_no_lease, a_stale_entry_stays_under_its_lease,
+                    an_entry_that_was_seen_stays_or_goes, a_renewal_is_held_too, other_leases_end,
+                    gone_entries_are_replaced, unreadable_bytes_are_replaced,
+                    a_damaged_entry_is_replaced_by_its_identity,
+                    a_lease_that_ran_out_is_granted_again, a_lease_never_extends_the_hard_expiry,
+                    leases_of_large_values, lease_batches_in_order, large_lease_batches,
+                    one_of_many_is_granted, leases_leave_other_keys_alone;
+                fills: a_fill_takes_the_place_of_its_lease, a_fill_is_followed_by_the_end,
+                    a_fill_removes, a_fill_releases, a_fill_holds, a_placeholder_is_not_held,
+                    a_hold_ends, other_writes_end_the_lease, moved_expiry_keeps_the_lease,
+                    a_fill_after_its_placeholder_is_refused, a_late_fill_counts_where_nobody_came,
+                    a_second_fill_is_refused, wrong_tokens_are_refused,
+                    foreign_bytes_are_not_filled, fills_leave_nothing_behind, large_fills,
+                    fill_batches_in_order, small_and_large_fills_in_one_batch,
+                    absent_values_are_filled;
+                stale: marked_entries_are_stale_and_stay, marked_entries_are_leased,
+                    stale_entries_are_marked_again, marked_placeholders_go,
+                    marks_leave_foreign_bytes_alone, marks_in_order, large_values_are_marked;
+                epochs: a_record_is_made_once_and_read, only_a_hard_change_makes_a_record,
+                    changes_renew_the_end, too_many_sets_change_the_record_itself,
+                    random_changes_match_the_definition, changes_at_once_are_all_kept;
                 head: head_reads_the_beginning, head_of_shorter_values, head_of_no_bytes,
                     head_of_empty_values, head_in_order;
                 glob: patterns_match_as_redis_does, random_patterns_match_as_the_model,
@@ -112,13 +139,17 @@ mod tests {
             ("concurrency", include_str!("concurrency.rs")),
             ("conditions", include_str!("conditions.rs")),
             ("description", include_str!("description.rs")),
+            ("epochs", include_str!("epochs.rs")),
             ("expire", include_str!("expire.rs")),
             ("expiry", include_str!("expiry.rs")),
+            ("fills", include_str!("fills.rs")),
             ("glob", include_str!("glob.rs")),
             ("head", include_str!("head.rs")),
+            ("leases", include_str!("leases.rs")),
             ("model", include_str!("model/mod.rs")),
             ("pipeline", include_str!("pipeline.rs")),
             ("scan", include_str!("scan.rs")),
+            ("stale", include_str!("stale.rs")),
             ("values", include_str!("values.rs")),
         ] {
             let after = listed.split(&format!(" {file}: ")).nth(1).unwrap_or("");

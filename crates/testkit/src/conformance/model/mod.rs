@@ -1,5 +1,7 @@
 //! Random operations, compared with a model one by one.
 
+mod content;
+mod fenced;
 mod step;
 mod store;
 
@@ -7,6 +9,7 @@ use std::env;
 
 use fastrand::Rng;
 
+use self::fenced::Connections;
 use self::step::Step;
 use self::store::Model;
 use super::subject::Subject;
@@ -19,11 +22,11 @@ const STEPS: usize = 3000;
 pub async fn random_operations_match_the_model(subject: &Subject) {
     let seed = seed();
     let mut rng = Rng::with_seed(seed);
-    let mut model = Model::default();
+    let (mut model, mut connections) = (Model::default(), Connections::new());
     for number in 0..STEPS {
         let step = Step::random(&mut rng);
         let expected = step.on_model(&mut model);
-        let found = step.on_backend(subject).await;
+        let found = step.on_backend(subject, &mut connections).await;
         assert_eq!(
             found, expected,
             "step {number}, {step:?}; run again with LARDER_SEED={seed}"

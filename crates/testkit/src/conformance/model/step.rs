@@ -1,18 +1,14 @@
 //! One random operation, on the model and on the backend.
 
-use std::time::Duration;
-
 use fastrand::Rng;
-use larder_cache_core::{
-    Bytes, Condition, Entry, Expiry, Freshness, Header, Key, Kind, Lifetime, Operation, Reply,
-    Timestamp, Write,
-};
+use larder_cache_core::{Bytes, Condition, Expiry, Key, Lifetime, Operation, Reply, Write};
 
-use super::store::{Content, Held, Model};
+use super::content::{Content, HOUR};
+use super::fenced::{Ask, Came, Connections, End, fill, lease};
+use super::store::{Held, Model};
 use crate::conformance::subject::Subject;
 
-const KEYS: usize = 20;
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const KEYS: usize = 20;
 
 /// An operation on keys by number.
 #[derive(Clone, Debug)]
@@ -24,6 +20,9 @@ pub(super) enum Step {
     Exists(Vec<usize>),
     Ttl(Vec<usize>),
     Expire(Vec<usize>, Ends),
+    Lease(Vec<Ask>),
+    Fill(Vec<End>),
+    MarkStale(Vec<usize>),
     Scan(usize),
     Pipeline(Vec<Single>),
 }
@@ -59,12 +58,13 @@ pub(super) enum Answer {
     Count(u64),
     Ends(Vec<Option<bool>>),
     Keys(Vec<String>),
+    Leases(Vec<Came>),
     Each(Vec<Self>),
 }
 
 impl Step {
     pub(super) fn random(rng: &mut Rng) -> Self {
-        match rng.u8(0..11) {
+        match rng.u8(0..16) {
             0 | 1 => Self::Get(keys(rng)),
             2 => Self::Head(keys(rng), rng.usize(0..150)),
             3..=5 => Self::Set((0..rng.usize(0..4)).map(|_| Put::random(rng)).collect()),
@@ -73,6 +73,9 @@ impl Step {
             8 => Self::Ttl(keys(rng)),
             9 if rng.bool() => Self::Scan(rng.usize(1..30)),
             9 => Self::Expire(keys(rng), Ends::random(rng)),
+            10 | 11 => Self::Lease((0..rng.usize(0..5)).map(|_| Ask::random(rng)).collect()),
+            12 | 13 => Self::Fill((0..rng.usize(0..5)).map(|_| End::random(rng)).collect()),
+            14 => Self::MarkStale(keys(rng)),
             _ => Self::Pipeline((0..rng.usize(0..6)).map(|_| Single::random(rng)).collect()),
         }
     }
@@ -84,7 +87,7 @@ impl Step {
                 Answer::Contents(each(keys, content))
             }
             Self::Head(keys, _) => {
-                let head = |held: &Held| (encode(&held.content).len(), held.ends);
+                let head = |held: &Held| (held.content.encode().len(), held.ends);
                 Answer::Heads(each(keys, |key| model.get(key).map(head)))
             }
             Self::Set(puts) => Answer::Flags(puts.iter().map(|put| put.on_model(model)).collect()),
@@ -101,6 +104,11 @@ impl Step {
                 let expire = |key| model.expire(key, ends.soft, ends.hard);
                 Answer::Flags(each(keys, expire))
             }
+            Self::Lease(asks) => {
+                Answer::Leases(asks.iter().map(|ask| ask.on_model(model)).collect())
+            }
+            Self::Fill(ends) => Answer::Flags(ends.iter().map(|end| end.on_model(model)).collect()),
+            Self::MarkStale(keys) => Answer::Flags(each(keys, |key| model.mark_stale(key))),
             Self::Scan(_) => {
                 let mut names: Vec<_> = model.keys().into_iter().map(name).collect();
                 names.sort();
@@ -115,7 +123,11 @@ impl Step {
         }
     }
 
-    pub(super) async fn on_backend(&self, subject: &Subject) -> Answer {
+    pub(super) async fn on_backend(
+        &self,
+        subject: &Subject,
+        connections: &mut Connections,
+    ) -> Answer {
         let keys_of = |keys: &[usize]| each(keys, |key| subject.key(&name(key)));
         match self {
             Self::Get(keys) => {
@@ -138,6 +150,9 @@ impl Step {
             Self::Expire(keys, ends) => {
                 Answer::Flags(subject.expire(&keys_of(keys), ends.lifetime()).await)
             }
+            Self::Lease(asks) => Answer::Leases(lease(subject, asks, connections).await),
+            Self::Fill(ends) => Answer::Flags(fill(subject, ends, connections).await),
+            Self::MarkStale(keys) => Answer::Flags(subject.mark_stale(&keys_of(keys)).await),
             Self::Scan(limit) => Answer::Keys(scan(subject, *limit).await),
             Self::Pipeline(singles) => {
                 let operations: Vec<_> = singles.iter().map(|s| s.operation(subject)).collect();
@@ -188,23 +203,10 @@ impl Single {
 
 impl Put {
     fn random(rng: &mut Rng) -> Self {
-        let content = if rng.bool() {
-            let bytes = (0..rng.usize(0..200)).map(|_| rng.u8(..)).collect();
-            Content::Foreign(bytes)
-        } else {
-            Content::Entry {
-                body: rng.u8(..),
-                soft: rng.bool(),
-                hard: rng.bool(),
-            }
-        };
         let conditions = [Condition::Always, Condition::IfAbsent, Condition::IfPresent];
         Self {
             key: rng.usize(..KEYS),
-            held: Held {
-                content,
-                ends: rng.bool(),
-            },
+            held: Held::random(rng),
             condition: conditions[rng.usize(..3)],
         }
     }
@@ -216,7 +218,7 @@ impl Put {
     fn write(&self, subject: &Subject) -> Write {
         Write {
             key: subject.key(&name(self.key)),
-            value: encode(&self.held.content),
+            value: self.held.content.encode(),
             ttl: self.held.ends.then_some(HOUR),
             condition: self.condition,
         }
@@ -243,24 +245,12 @@ fn keys(rng: &mut Rng) -> Vec<usize> {
     (0..rng.usize(0..5)).map(|_| rng.usize(..KEYS)).collect()
 }
 
-fn name(key: usize) -> String {
+pub(super) fn name(key: usize) -> String {
     format!("key {key}")
 }
 
 fn each<T>(keys: &[usize], of: impl FnMut(usize) -> T) -> Vec<T> {
     keys.iter().copied().map(of).collect()
-}
-
-fn encode(content: &Content) -> Bytes {
-    let (body, soft, hard) = match content {
-        Content::Foreign(bytes) => return Bytes::from(bytes.clone()),
-        Content::Entry { body, soft, hard } => (*body, *soft, *hard),
-    };
-    let written = Timestamp::from_millis(1_700_000_000_000);
-    let mut header = Header::new(Kind::Value, written);
-    header.freshness = Freshness::from(written, soft.then_some(HOUR), hard.then_some(HOUR));
-    let body = Bytes::from(vec![body; 3]);
-    Entry { header, body }.encode()
 }
 
 fn read(stored: Option<Bytes>) -> Option<Content> {

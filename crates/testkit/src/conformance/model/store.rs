@@ -2,16 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use larder_cache_core::{Condition, Entry};
+use fastrand::Rng;
+use larder_cache_core::Condition;
 
-/// What is stored under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// Bytes of another program.
-    Foreign(Vec<u8>),
-    /// An entry, and whether it has a soft and a hard end; which ones, only a clock knows.
-    Entry { body: u8, soft: bool, hard: bool },
-}
+use super::content::{Content, Soft, Stored};
+use super::fenced::{Asked, Came, Leave};
 
 /// A stored value, and whether it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +19,11 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 pub(super) struct Model(BTreeMap<usize, Held>);
 
-impl Content {
-    /// What stored bytes are, as far as the model knows them.
-    pub(super) fn read(stored: &[u8]) -> Self {
-        let bytes = stored.to_vec();
-        match Entry::decode(&bytes.clone().into()) {
-            Ok(entry) => Self::Entry {
-                body: entry.body[0],
-                soft: entry.header.freshness.soft.is_some(),
-                hard: entry.header.freshness.hard.is_some(),
-            },
-            Err(_) => Self::Foreign(bytes),
+impl Held {
+    pub(super) fn random(rng: &mut Rng) -> Self {
+        Self {
+            content: Content::random(rng),
+            ends: rng.bool(),
         }
     }
 }
@@ -68,10 +57,82 @@ impl Model {
         let Some(held) = self.0.get_mut(&key) else {
             return false;
         };
-        let Content::Entry { soft, hard, .. } = &mut held.content else {
+        let Content::Entry(stored) = &mut held.content else {
             return false;
         };
-        (*soft, *hard, held.ends) = (has_soft, has_hard, has_hard);
+        stored.soft = if has_soft { Soft::Ahead } else { Soft::Never };
+        stored.hard = has_hard;
+        held.ends = has_hard;
         true
+    }
+
+    pub(super) fn lease(&mut self, key: usize, token: u64, asked: Asked) -> Came {
+        let Some(stored) = self.entry(key).filter(|stored| stored.body.is_some()) else {
+            let is_held = self.entry(key).is_some() && !asked.ends_others();
+            return if is_held {
+                Came::Held
+            } else {
+                self.place(key, token)
+            };
+        };
+        let is_seen = asked.seen().is_some_and(|seen| stored.body == Some(seen));
+        let stays = matches!(asked, Asked::Renew(_) | Asked::Force);
+        let is_fresh = stored.soft != Soft::Past && !is_seen;
+        if is_fresh && asked != Asked::Force {
+            return Came::Fresh;
+        }
+        if stored.token.is_some() && !asked.ends_others() {
+            return Came::Held;
+        }
+        if is_seen && !stays {
+            return self.place(key, token);
+        }
+        stored.token = Some(token);
+        Came::Granted
+    }
+
+    pub(super) fn fill(&mut self, key: usize, token: u64, leave: &Leave) -> bool {
+        let Some(stored) = self.entry(key).filter(|stored| stored.token == Some(token)) else {
+            return false;
+        };
+        match leave {
+            Leave::Store(held) => {
+                self.0.insert(key, held.clone());
+            }
+            Leave::Release if stored.body.is_some() => stored.token = None,
+            Leave::Hold if stored.body.is_some() => {}
+            Leave::Remove | Leave::Release | Leave::Hold => {
+                self.0.remove(&key);
+            }
+        }
+        true
+    }
+
+    pub(super) fn mark_stale(&mut self, key: usize) -> bool {
+        let Some(stored) = self.entry(key) else {
+            return false;
+        };
+        if stored.body.is_none() {
+            self.0.remove(&key);
+            return false;
+        }
+        (stored.soft, stored.token) = (Soft::Past, None);
+        true
+    }
+
+    fn place(&mut self, key: usize, token: u64) -> Came {
+        let held = Held {
+            content: Content::Entry(Stored::placeholder(token)),
+            ends: true,
+        };
+        self.0.insert(key, held);
+        Came::Granted
+    }
+
+    fn entry(&mut self, key: usize) -> Option<&mut Stored> {
+        match &mut self.0.get_mut(&key)?.content {
+            Content::Entry(stored) => Some(stored),
+            Content::Foreign(_) => None,
+        }
     }
 }

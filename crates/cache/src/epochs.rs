@@ -1,0 +1,376 @@
+//! What is known of epochs, and what entries are worth by them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use larder_cache_core::{
+    Epoch, EpochChange, EpochRecord, EpochRequest, Error, ErrorKind, Header, Invalidation, Key, L1,
+    Namespace, Result, Standing, Tag, TagEpoch,
+};
+
+use crate::guards::Guard;
+use crate::l1::{EpochGeneration, EpochMoment, Marks};
+use crate::shared::{Budget, Shared};
+use crate::writing::Terms;
+
+/// How long the backend keeps an epoch that nobody changes. When it goes, what stands on it
+/// is a miss.
+const EPOCH_TTL: Duration = Duration::from_secs(30 * 86_400);
+
+/// The most epochs that are remembered: some dozen megabytes.
+const MOST: usize = 100_000;
+
+const SHARDS: usize = 16;
+
+/// The epochs that this process has read.
+#[derive(Debug)]
+pub(crate) struct Epochs {
+    namespaces: Mutex<HashMap<Box<str>, Known>>,
+    tags: Box<[Mutex<HashMap<Box<str>, Known>>]>,
+}
+
+/// An epoch's record as it was read.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    record: Arc<EpochRecord>,
+    /// Of the epoch, before it was asked for.
+    generation: EpochGeneration,
+}
+
+/// Whose epoch.
+#[derive(Clone, Copy, Debug)]
+enum Of<'a> {
+    Namespace(&'a str),
+    Tag(&'a Tag),
+}
+
+/// Where epochs come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// From memory where that can be trusted, else from the backend.
+    Memory,
+    /// From the backend.
+    Backend,
+}
+
+/// The epochs of a namespace and of some tags.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    namespace: Known,
+    tags: HashMap<Tag, Known>,
+}
+
+/// The epochs that a load or a write begins with.
+#[derive(Debug)]
+pub(crate) struct Captured {
+    view: View,
+    moment: EpochMoment,
+}
+
+/// What an entry stands on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stand {
+    pub(crate) namespace: Epoch,
+    pub(crate) tags: Vec<TagEpoch>,
+    pub(crate) marks: Marks,
+}
+
+impl Epochs {
+    pub(crate) fn new() -> Self {
+        Self {
+            namespaces: Mutex::default(),
+            tags: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn get(&self, of: Of<'_>) -> Option<Known> {
+        self.table(of).get(of.name()).cloned()
+    }
+
+    fn insert(&self, of: Of<'_>, record: EpochRecord, generation: EpochGeneration) -> Known {
+        let known = Known {
+            record: Arc::new(record),
+            generation,
+        };
+        let mut table = self.table(of);
+        if table.len() >= MOST / SHARDS {
+            table.clear();
+        }
+        table.insert(of.name().into(), known.clone());
+        known
+    }
+
+    fn table(&self, of: Of<'_>) -> MutexGuard<'_, HashMap<Box<str>, Known>> {
+        let table = match of {
+            Of::Namespace(_) => &self.namespaces,
+            Of::Tag(tag) => {
+                let bytes = tag.as_str().bytes();
+                let sum = bytes.fold(0_usize, |sum, byte| {
+                    sum.wrapping_mul(31) + usize::from(byte)
+                });
+                &self.tags[sum % SHARDS]
+            }
+        };
+        table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<'a> Of<'a> {
+    fn name(self) -> &'a str {
+        match self {
+            Self::Namespace(prefix) => prefix,
+            Self::Tag(tag) => tag.as_str(),
+        }
+    }
+}
+
+impl View {
+    /// What an entry is worth, and what it stands on.
+    pub(crate) fn judge(&self, header: &Header) -> (Standing, Marks) {
+        let tags = header.tag_names();
+        let now = self.stand(&tags);
+        let mut standing = header.namespace_epoch.standing(now.namespace);
+        for (stored, now) in header.tags.iter().zip(&now.tags) {
+            standing = standing.max(stored.epoch.standing(now.epoch));
+        }
+        (standing, now.marks)
+    }
+
+    /// What an entry with these tags, which are sorted, stands on. A tag that is not in view
+    /// is never valid.
+    fn stand(&self, tags: &[Tag]) -> Stand {
+        let mut generations = Vec::with_capacity(1 + tags.len());
+        generations.push(self.namespace.generation);
+        let epoch = |tag: &Tag| {
+            let Some(known) = self.tags.get(tag) else {
+                return Epoch::UNKNOWN;
+            };
+            generations.push(known.generation);
+            known.record.of_entry(tags)
+        };
+        let epochs: Vec<Epoch> = tags.iter().map(epoch).collect();
+        let tags = tags.iter().cloned().zip(epochs);
+        Stand {
+            namespace: self.namespace.record.of_entry(&[]),
+            tags: tags.map(|(tag, epoch)| TagEpoch { tag, epoch }).collect(),
+            marks: Marks::of(&generations),
+        }
+    }
+}
+
+impl Shared {
+    /// The epochs that a load or a write with these tags begins with.
+    pub(crate) async fn capture(
+        &self,
+        settings: &Namespace,
+        tags: &[Tag],
+        budget: &mut Budget,
+    ) -> Result<Captured> {
+        let moment = self.l1.epoch_moment();
+        let view = self.view(settings, tags, Source::Memory, budget).await?;
+        Ok(Captured { view, moment })
+    }
+
+    /// What an entry with these tags, which are sorted, will stand on after a load that began
+    /// with what was captured.
+    ///
+    /// The epoch of a tag that only the loader names was not captured. It is read now, and
+    /// counts if it was not changed since the load began, which the backend has told before
+    /// it answers. `None`: it was changed, or that can't be known.
+    pub(crate) async fn stand_after(
+        &self,
+        captured: &Captured,
+        settings: &Namespace,
+        tags: &[Tag],
+        budget: &mut Budget,
+    ) -> Result<Option<Stand>> {
+        if !self.guards.hold(Guard::EpochsBeforeLoad) {
+            let view = self.view(settings, tags, Source::Backend, budget).await?;
+            return Ok(Some(view.stand(tags)));
+        }
+        let mut view = captured.view.clone();
+        let is_late = |tag: &&Tag| !view.tags.contains_key(*tag);
+        let late: Vec<Tag> = tags.iter().filter(is_late).cloned().collect();
+        if !late.is_empty() {
+            let read = self.view(settings, &late, Source::Memory, budget).await?;
+            for (tag, known) in read.tags {
+                let held = self.l1.is_epoch_since(known.generation, captured.moment);
+                if !held || !self.trusts_epochs(settings) {
+                    return Ok(None);
+                }
+                view.tags.insert(tag, known);
+            }
+        }
+        Ok(Some(view.stand(tags)))
+    }
+
+    /// What a write on these terms stands on, as of now.
+    pub(crate) async fn stand(
+        &self,
+        settings: &Namespace,
+        terms: &Terms,
+        budget: &mut Budget,
+    ) -> Result<Stand> {
+        let view = self.view(settings, &terms.tags, Source::Memory, budget);
+        Ok(view.await?.stand(&terms.tags))
+    }
+
+    /// The epochs of a namespace and of tags. Those that are not there are made.
+    pub(crate) async fn view(
+        &self,
+        settings: &Namespace,
+        tags: &[Tag],
+        source: Source,
+        budget: &mut Budget,
+    ) -> Result<View> {
+        let trusted = source == Source::Memory && self.trusts_epochs(settings);
+        let known = |of| {
+            let known = self.epochs.get(of).filter(|_| trusted)?;
+            let current = self.l1.is_epoch_current(known.generation)
+                || !self.guards.hold(Guard::TrackedEpochs);
+            current.then_some(known)
+        };
+        let namespace = Of::Namespace(&settings.prefix);
+        let known_namespace = known(namespace);
+        let mut view = HashMap::new();
+        let mut unknown: Vec<Of<'_>> = Vec::new();
+        if known_namespace.is_none() {
+            unknown.push(namespace);
+        }
+        let mut seen: Vec<&Tag> = Vec::new();
+        for tag in tags {
+            if view.contains_key(tag) || seen.contains(&tag) {
+                continue;
+            }
+            match known(Of::Tag(tag)) {
+                Some(known) => drop(view.insert(tag.clone(), known)),
+                None => {
+                    seen.push(tag);
+                    unknown.push(Of::Tag(tag));
+                }
+            }
+        }
+        let mut read = Box::pin(self.read_epochs(&unknown, budget))
+            .await?
+            .into_iter();
+        let namespace = known_namespace
+            .or_else(|| read.next())
+            .ok_or_else(unanswered)?;
+        for (tag, known) in seen.into_iter().zip(read) {
+            view.insert(tag.clone(), known);
+        }
+        Ok(View {
+            namespace,
+            tags: view,
+        })
+    }
+
+    /// Whether epochs that were read before can be relied on.
+    fn trusts_epochs(&self, settings: &Namespace) -> bool {
+        if !self.is_shared() || !self.guards.hold(Guard::TrackedEpochs) {
+            return true;
+        }
+        self.is_watched() && self.l1.is_told_within(staleness(settings))
+    }
+
+    async fn read_epochs(&self, of: &[Of<'_>], budget: &mut Budget) -> Result<Vec<Known>> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys: Vec<Key> = of.iter().map(|of| self.epoch_key(*of)).collect();
+        let generations: Vec<_> = keys.iter().map(|key| self.l1.sample_epoch(key)).collect();
+        let request = |key: &Key| EpochRequest {
+            key: key.clone(),
+            proposed: Epoch {
+                hard: self.fresh(),
+                soft: self.fresh(),
+            },
+        };
+        let requests: Vec<_> = keys.iter().map(request).collect();
+        let backend = &self.backend;
+        let mut stored = self
+            .call("epochs", budget, |call| {
+                backend.epochs(&requests, EPOCH_TTL, call)
+            })
+            .await?
+            .into_iter();
+        let mut known = Vec::with_capacity(of.len());
+        for ((of, key), generation) in of.iter().zip(&keys).zip(generations) {
+            let record = match stored.next().ok_or_else(unanswered)? {
+                Some(stored) => match EpochRecord::decode(&stored) {
+                    Some(record) => record,
+                    None => self.replace_epoch(key, budget).await?,
+                },
+                None => EpochRecord::new(Epoch::UNKNOWN),
+            };
+            known.push(self.epochs.insert(*of, record, generation));
+        }
+        Ok(known)
+    }
+
+    /// Puts an epoch in the place of what is none.
+    async fn replace_epoch(&self, key: &Key, budget: &mut Budget) -> Result<EpochRecord> {
+        let change = self.epoch_change(key.clone(), Vec::new(), Invalidation::Hard);
+        let backend = &self.backend;
+        let changes = std::slice::from_ref(&change);
+        self.call("renew", budget, |call| backend.renew(changes, call))
+            .await?;
+        Ok(EpochRecord::new(Epoch::UNKNOWN))
+    }
+
+    pub(crate) fn epoch_change(
+        &self,
+        key: Key,
+        others: Vec<Tag>,
+        effect: Invalidation,
+    ) -> EpochChange {
+        EpochChange {
+            key,
+            others,
+            effect,
+            fresh: self.fresh(),
+        }
+    }
+
+    fn epoch_key(&self, of: Of<'_>) -> Key {
+        let prefix = self.keyspace.prefix();
+        match of {
+            Of::Namespace(name) => prefix.namespace_epoch(name),
+            Of::Tag(tag) => prefix.tag_epoch(tag),
+        }
+    }
+
+    /// A number that was never used before, and is not zero.
+    pub(crate) fn fresh(&self) -> u64 {
+        if !self.guards.hold(Guard::FreshTokens) {
+            return 1;
+        }
+        self.random.next_u64().max(1)
+    }
+
+    /// Whether an epoch that an entry stands on was to be changed, and may not have been.
+    pub(crate) fn is_epoch_pending(&self, settings: &Namespace, header: &Header) -> bool {
+        if self.pending.count() == 0 {
+            return false;
+        }
+        let tags = header.tags.iter().map(|tag| Of::Tag(&tag.tag));
+        let mut of = tags.chain([Of::Namespace(&settings.prefix)]);
+        of.any(|of| self.pending.holds(&self.epoch_key(of)))
+    }
+}
+
+/// For how long the changes of others may go unseen in a namespace.
+pub(crate) fn staleness(settings: &Namespace) -> Duration {
+    match settings.l1 {
+        L1::Coherent { max_staleness, .. } => max_staleness,
+        _ => L1::MAX_STALENESS,
+    }
+}
+
+fn unanswered() -> Error {
+    Error::new(
+        ErrorKind::Server,
+        "the backend gave another kind of answer than epochs have",
+    )
+}

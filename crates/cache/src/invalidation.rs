@@ -1,0 +1,186 @@
+//! Invalidation of many entries at once, and of single ones softly.
+
+use larder_cache_core::{Event, Invalidation, Key, Result, Tag, Tags};
+
+use crate::changes::Change;
+use crate::handle::NamespaceHandle;
+use crate::shared::Shared;
+
+/// How many entries an invalidation met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Affected {
+    /// So many.
+    Exact(u64),
+    /// Nobody knows: they were not visited, whatever their number.
+    Unknown,
+}
+
+impl NamespaceHandle {
+    /// Invalidates the entries with these tags: no load that began before is read as fresh
+    /// after it. Tags are shared by all namespaces of a cache, so that one tag, `user:7`
+    /// say, reaches what is known of a user everywhere.
+    ///
+    /// Invalidate after the database has committed.
+    ///
+    /// # Cost
+    /// One round trip, whatever the number of entries: a number is changed for each tag (for
+    /// [`Tags::all`], one number), and entries that were stored under another count for
+    /// nothing. They are not visited and leave when their time comes.
+    ///
+    /// # Errors
+    /// Kind `InvalidTag`, or when the backend did not confirm it. The cache goes on trying,
+    /// and until then serves no entry with these tags from the backend; other processes may.
+    pub async fn invalidate_tags(&self, tags: Tags) -> Result<Affected> {
+        self.invalidate_tags_with(tags, Invalidation::Hard).await
+    }
+
+    /// Invalidates the entries with these tags, softly if so asked: stale values stay usable
+    /// for loads, within the namespace's grace.
+    ///
+    /// # Errors
+    /// As [`invalidate_tags`](NamespaceHandle::invalidate_tags).
+    pub async fn invalidate_tags_with(&self, tags: Tags, effect: Invalidation) -> Result<Affected> {
+        self.shared.invalidate_tags(&tags, effect).await
+    }
+
+    /// Invalidates all entries of this namespace.
+    ///
+    /// # Cost
+    /// One round trip, whatever the number of entries. Their memory is free when they
+    /// expire or are evicted; [`delete_by_pattern`](NamespaceHandle::delete_by_pattern)
+    /// frees it at once.
+    ///
+    /// # Errors
+    /// As [`invalidate_tags`](NamespaceHandle::invalidate_tags).
+    pub async fn clear(&self) -> Result<Affected> {
+        self.clear_with(Invalidation::Hard).await
+    }
+
+    /// Invalidates all entries of this namespace, softly if so asked.
+    ///
+    /// # Errors
+    /// As [`clear`](NamespaceHandle::clear).
+    pub async fn clear_with(&self, effect: Invalidation) -> Result<Affected> {
+        let shared = &self.shared;
+        let prefix = shared.keyspace.prefix();
+        let key = prefix.namespace_epoch(&self.settings().prefix);
+        let (space, id) = (self.space.registered.space(), self.space.id());
+        shared
+            .change_epochs(vec![(key, Vec::new())], effect)
+            .await?;
+        shared.flights.detach_matching(|of, _| of == id);
+        let event = Event::Invalidated {
+            space: Some(space),
+            tags: 0,
+        };
+        shared.observers.emit(&event);
+        Ok(Affected::Unknown)
+    }
+
+    /// Makes a value stale: a load fetches a new one, and meanwhile, or if that fails, serves
+    /// the stale one within the namespace's grace. `get` does not find it any more. Says
+    /// whether there was one.
+    ///
+    /// # Cost
+    /// One round trip; the value is not sent.
+    ///
+    /// # Errors
+    /// As [`delete`](NamespaceHandle::delete).
+    pub async fn mark_stale(&self, key: impl AsRef<str>) -> Result<bool> {
+        let key = key.as_ref();
+        let physical = [self.shared.physical_key(&self.settings(), key)?];
+        let mut budget = self.shared.budget(None);
+        let change = Change::begin(&self.shared, &self.space, [key]);
+        let backend = &self.shared.backend;
+        let marked = self
+            .shared
+            .call("mark_stale", &mut budget, |call| {
+                backend.mark_stale(&physical, call)
+            })
+            .await?;
+        change.made_away();
+        Ok(marked.into_iter().any(|marked| marked))
+    }
+}
+
+impl Shared {
+    pub(crate) async fn invalidate_tags(
+        &self,
+        tags: &Tags,
+        effect: Invalidation,
+    ) -> Result<Affected> {
+        let prefix = self.keyspace.prefix();
+        let changes = tags.changes()?.into_iter();
+        let changes: Vec<_> = changes
+            .map(|(tag, others)| (prefix.tag_epoch(&tag), others))
+            .collect();
+        let tags = changes.len();
+        if tags == 0 {
+            return Ok(Affected::Exact(0));
+        }
+        self.change_epochs(changes, effect).await?;
+        // Which of the loads under way have these tags, nobody knows before they end.
+        self.flights.detach_matching(|_, _| true);
+        self.observers
+            .emit(&Event::Invalidated { space: None, tags });
+        Ok(Affected::Unknown)
+    }
+
+    /// Changes epochs, and drops what this process knows of them before and after.
+    async fn change_epochs(
+        &self,
+        epochs: Vec<(Key, Vec<Tag>)>,
+        effect: Invalidation,
+    ) -> Result<()> {
+        let keys: Vec<Key> = epochs.iter().map(|(key, _)| key.clone()).collect();
+        let changes = epochs.into_iter();
+        let changes: Vec<_> = changes
+            .map(|(key, others)| self.epoch_change(key, others, effect))
+            .collect();
+        let changing = ChangingEpochs {
+            shared: self,
+            keys: &keys,
+            was_made: false,
+        };
+        let mut budget = self.budget(None);
+        let backend = &self.backend;
+        self.call("renew", &mut budget, |call| backend.renew(&changes, call))
+            .await?;
+        changing.made();
+        Ok(())
+    }
+}
+
+/// A change of epochs whose outcome is not known. Dropped before it is, it may have
+/// happened.
+struct ChangingEpochs<'a> {
+    shared: &'a Shared,
+    keys: &'a [Key],
+    was_made: bool,
+}
+
+impl ChangingEpochs<'_> {
+    fn made(mut self) {
+        self.was_made = true;
+        let shared = self.shared;
+        if shared.is_shared() {
+            shared
+                .pending
+                .made(self.keys.iter().cloned(), shared.clock.coarse());
+        }
+    }
+}
+
+impl Drop for ChangingEpochs<'_> {
+    fn drop(&mut self) {
+        if self.shared.guards.hold(crate::guards::Guard::OwnChanges) {
+            for key in self.keys {
+                self.shared.l1.outdate_epoch(key.as_bytes());
+            }
+        }
+        if !self.was_made {
+            self.shared.remember_failed(self.keys.iter().cloned());
+        }
+    }
+}
