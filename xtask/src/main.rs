@@ -13,6 +13,8 @@ mod ci;
 mod failure;
 mod redis;
 mod redis_install;
+mod simulate;
+mod staleness;
 mod table;
 mod test;
 
@@ -45,6 +47,17 @@ Usage: cargo xtask COMMAND
   chaos [--seconds N] [--seed S] [--only NAME_OR_NUMBER] [--json] [--list]
       Break servers and networks under load and hold what happens against the
       criteria. Long faults are shortened to fit into N seconds. Default: 120.
+
+  staleness [--processes N] [--seconds S] [--topology standalone|cluster|sentinel]
+            [--seed X] [--json]
+      Let N processes read and change the same keys under faults, and hold how
+      old a value each is served against what is promised. Default: 4
+      processes, 60 seconds, standalone.
+
+  simulate [--seeds N] [--from S] [--seed S --trace] [--without RULE]
+           [--guards] [--json]
+      Run the cache's protocol under seeded schedules in virtual time and hold
+      every read against the promises. Default: 1000 seeds.
 
   ci
       All that CI checks, in the same order.
@@ -82,6 +95,8 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "redis" => redis::run(rest),
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
+        "staleness" => staleness::run(rest),
+        "simulate" => simulate::run(rest),
         "ci" => ci::run(rest),
         unknown => Err(Failure::Usage(format!("unknown command `{unknown}`"))),
     }

@@ -115,7 +115,8 @@ impl SystemClock {
     pub fn new() -> Self {
         Self {
             origin: Instant::now(),
-            coarse_origin: coarse_nanos(),
+            // The precise clock's: the coarse one is behind it, and must stay so.
+            coarse_origin: monotonic_nanos(),
         }
     }
 }
@@ -150,13 +151,29 @@ impl Clock for SystemClock {
 #[cfg(target_os = "linux")]
 #[inline]
 fn coarse_nanos() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
-    // Neither part is ever negative on this clock.
+    nanos(rustix::time::ClockId::MonotonicCoarse)
+}
+
+#[cfg(target_os = "linux")]
+fn monotonic_nanos() -> u64 {
+    nanos(rustix::time::ClockId::Monotonic)
+}
+
+#[cfg(target_os = "linux")]
+#[inline]
+fn nanos(clock: rustix::time::ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    // Neither part is ever negative on these clocks.
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
 }
 
 #[cfg(not(target_os = "linux"))]
 fn coarse_nanos() -> u64 {
+    0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn monotonic_nanos() -> u64 {
     0
 }
 

@@ -134,6 +134,26 @@ impl Epoch {
     }
 }
 
+impl EpochChange {
+    /// The record after the change: the one definition of what every backend does.
+    ///
+    /// Where there was none, nothing is valid; but a record is made, so that whoever loads
+    /// meanwhile is told of a change.
+    #[must_use]
+    pub fn apply_to(&self, stored: Option<&[u8]>) -> EpochRecord {
+        match stored.and_then(EpochRecord::decode) {
+            Some(mut record) => {
+                record.apply(&self.others, self.effect, self.fresh);
+                record
+            }
+            None => EpochRecord::new(Epoch {
+                hard: self.fresh,
+                soft: self.fresh,
+            }),
+        }
+    }
+}
+
 impl Tags {
     /// Entries that have at least one of these tags.
     pub fn any<T: Into<String>>(tags: impl IntoIterator<Item = T>) -> Self {
@@ -241,7 +261,7 @@ impl EpochRecord {
         }
     }
 
-    /// Makes a change; without a record there is nothing to change, as nothing is valid.
+    /// Makes a change.
     pub fn apply(&mut self, others: &[Tag], effect: Invalidation, fresh: u64) {
         let known = self.sets.iter().position(|set| set.others == others);
         let full = known.is_none() && self.sets.len() >= MAX_TAG_SETS;

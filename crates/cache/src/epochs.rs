@@ -26,9 +26,12 @@ const SHARDS: usize = 16;
 /// The epochs that this process has read.
 #[derive(Debug)]
 pub(crate) struct Epochs {
-    namespaces: Mutex<HashMap<Box<str>, Known>>,
-    tags: Box<[Mutex<HashMap<Box<str>, Known>>]>,
+    namespaces: Table,
+    tags: Box<[Table]>,
 }
+
+/// Epochs by the name of what they are of.
+type Table = Mutex<HashMap<Box<str>, Known>>;
 
 /// An epoch's record as it was read.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ pub(crate) enum Source {
 pub(crate) struct View {
     namespace: Known,
     tags: HashMap<Tag, Known>,
+    /// Some of it has just been read.
+    is_new: bool,
 }
 
 /// The epochs that a load or a write begins with.
@@ -176,8 +181,10 @@ impl Shared {
     /// with what was captured.
     ///
     /// The epoch of a tag that only the loader names was not captured. It is read now, and
-    /// counts if it was not changed since the load began, which the backend has told before
-    /// it answers. `None`: it was changed, or that can't be known.
+    /// counts if it was not changed since the load began. The backend tells of a change
+    /// before it answers what is asked after it, but may answer what is asked in the same
+    /// moment first: so that it is asked twice. `None`: the epoch was changed, or that can't
+    /// be known.
     pub(crate) async fn stand_after(
         &self,
         captured: &Captured,
@@ -194,6 +201,9 @@ impl Shared {
         let late: Vec<Tag> = tags.iter().filter(is_late).cloned().collect();
         if !late.is_empty() {
             let read = self.view(settings, &late, Source::Memory, budget).await?;
+            if self.is_shared() && read.is_new {
+                self.view(settings, &late, Source::Backend, budget).await?;
+            }
             for (tag, known) in read.tags {
                 let held = self.l1.is_epoch_since(known.generation, captured.moment);
                 if !held || !self.trusts_epochs(settings) {
@@ -263,6 +273,7 @@ impl Shared {
         Ok(View {
             namespace,
             tags: view,
+            is_new: !unknown.is_empty(),
         })
     }
 

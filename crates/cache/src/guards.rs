@@ -23,8 +23,10 @@ pub enum Guard {
     TrackedEpochs,
     /// An ordered write whose fill was refused deletes before it is acknowledged (rule 10).
     OrderedWrites,
-    /// Changes that failed, or that a failover may have lost, are made again (rule 11).
-    Replays,
+    /// Changes that a failover may have lost are made again (rule 11).
+    Incarnations,
+    /// Changes that failed are made again, and their keys not read before.
+    Pending,
 }
 
 /// Which guards hold.

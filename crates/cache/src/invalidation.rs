@@ -3,6 +3,7 @@
 use larder_cache_core::{Event, Invalidation, Key, Result, Tag, Tags};
 
 use crate::changes::Change;
+use crate::guards::Guard;
 use crate::handle::NamespaceHandle;
 use crate::shared::Shared;
 
@@ -66,10 +67,8 @@ impl NamespaceHandle {
         let prefix = shared.keyspace.prefix();
         let key = prefix.namespace_epoch(&self.settings().prefix);
         let (space, id) = (self.space.registered.space(), self.space.id());
-        shared
-            .change_epochs(vec![(key, Vec::new())], effect)
-            .await?;
-        shared.flights.detach_matching(|of, _| of == id);
+        let epochs = vec![(key, Vec::new())];
+        shared.change_epochs(epochs, effect, Some(id)).await?;
         let event = Event::Invalidated {
             space: Some(space),
             tags: 0,
@@ -119,9 +118,7 @@ impl Shared {
         if tags == 0 {
             return Ok(Affected::Exact(0));
         }
-        self.change_epochs(changes, effect).await?;
-        // Which of the loads under way have these tags, nobody knows before they end.
-        self.flights.detach_matching(|_, _| true);
+        self.change_epochs(changes, effect, None).await?;
         self.observers
             .emit(&Event::Invalidated { space: None, tags });
         Ok(Affected::Unknown)
@@ -132,6 +129,7 @@ impl Shared {
         &self,
         epochs: Vec<(Key, Vec<Tag>)>,
         effect: Invalidation,
+        space: Option<u32>,
     ) -> Result<()> {
         let keys: Vec<Key> = epochs.iter().map(|(key, _)| key.clone()).collect();
         let changes = epochs.into_iter();
@@ -141,6 +139,7 @@ impl Shared {
         let changing = ChangingEpochs {
             shared: self,
             keys: &keys,
+            space,
             was_made: false,
         };
         let mut budget = self.budget(None);
@@ -157,6 +156,8 @@ impl Shared {
 struct ChangingEpochs<'a> {
     shared: &'a Shared,
     keys: &'a [Key],
+    /// The namespace that they are of; `None`: of tags.
+    space: Option<u32>,
     was_made: bool,
 }
 
@@ -174,10 +175,14 @@ impl ChangingEpochs<'_> {
 
 impl Drop for ChangingEpochs<'_> {
     fn drop(&mut self) {
-        if self.shared.guards.hold(crate::guards::Guard::OwnChanges) {
+        if self.shared.guards.hold(Guard::OwnChanges) {
             for key in self.keys {
                 self.shared.l1.outdate_epoch(key.as_bytes());
             }
+            // Which of the loads under way have a tag, nobody knows before they end.
+            let space = self.space;
+            let of_space = |of: u32, _: &str| space.is_none_or(|space| space == of);
+            self.shared.flights.detach_matching(of_space);
         }
         if !self.was_made {
             self.shared.remember_failed(self.keys.iter().cloned());

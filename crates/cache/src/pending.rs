@@ -2,7 +2,7 @@
 //! of their keys may be outdated.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(crate) struct Pending {
     inner: Mutex<Inner>,
     /// Of the keys, for readers who need not look.
     count: AtomicUsize,
+    /// How often what was made has been doubted.
+    doubts: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +64,11 @@ impl Pending {
         self.count.load(Ordering::Acquire)
     }
 
+    /// How often what was made has been doubted: what was read meanwhile may be outdated.
+    pub(crate) fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::Acquire)
+    }
+
     /// Changes of keys were made: earlier ones that failed no longer matter, and these may
     /// be lost in a failover.
     pub(crate) fn made(&self, keys: impl IntoIterator<Item = Key>, now: Moment) {
@@ -79,6 +86,7 @@ impl Pending {
 
     /// The changes that were made lately may be lost: they fail, after the fact.
     fn doubt(&self, overflow: impl Fn(&Key) -> Option<Key>) {
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         let made = std::mem::take(&mut self.lock().made);
         for (_, key) in made {
             self.add(key, &overflow);
@@ -147,7 +155,7 @@ impl Shared {
     /// Remembers that changes of these keys may not have reached the backend, and sees to
     /// it that they are made there: values are deleted, epochs changed.
     pub(crate) fn remember_failed(&self, keys: impl IntoIterator<Item = Key>) {
-        if !self.guards.hold(Guard::Replays) {
+        if !self.guards.hold(Guard::Pending) {
             return;
         }
         for key in keys {
@@ -158,7 +166,7 @@ impl Shared {
 
     /// The backend may have lost changes that it had confirmed.
     pub(crate) fn doubt_what_was_made(&self) {
-        if !self.guards.hold(Guard::Replays) {
+        if !self.guards.hold(Guard::Incarnations) {
             return;
         }
         self.pending.doubt(|key| self.epoch_of_namespace_of(key));

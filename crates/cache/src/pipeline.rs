@@ -13,7 +13,7 @@ use crate::reading::{Found, Reader};
 use crate::shared::Budget;
 use crate::typed::TypedCache;
 use crate::value::Value;
-use crate::writing::{Prepared, Terms};
+use crate::writing::{Encoded, Prepared, Terms};
 
 /// Operations that are sent together and run in order, begun by
 /// [`TypedCache::pipeline`] and sent by [`run`](Pipeline::run).
@@ -34,6 +34,12 @@ enum Step<V> {
     Set(Arc<V>, SetOptions),
     Delete,
     Expire(Ttl),
+}
+
+/// A step that can be sent.
+enum Checked<V> {
+    Ready(Operation),
+    Set(Encoded<V>, Terms),
 }
 
 /// The answer to one step of a pipeline.
@@ -116,20 +122,22 @@ impl<'a, V: Value> Pipeline<'a, V> {
         let Self { cache, steps } = self;
         let shared = &cache.shared;
         let mut budget = shared.budget(None);
-        let mut operations = Vec::with_capacity(steps.len());
-        let mut slots = Vec::with_capacity(steps.len());
-        for (key, step) in &steps {
-            let (operation, slot) = cache.operation(key, step, &mut budget).await?;
-            operations.push(operation);
-            slots.push(slot);
-        }
-        if operations.is_empty() {
+        let checked = steps.iter().map(|(key, step)| cache.check(key, step));
+        let checked = checked.collect::<Result<Vec<_>>>()?;
+        if checked.is_empty() {
             return Ok(Vec::new());
         }
         let changes = |step: &Step<V>| !matches!(step, Step::Get);
         let changed = steps.iter().filter(|(_, step)| changes(step));
         let changed = changed.map(|(key, _)| key.as_str());
         let change = Change::begin(shared, &cache.space, changed);
+        let mut operations = Vec::with_capacity(steps.len());
+        let mut slots = Vec::with_capacity(steps.len());
+        for checked in checked {
+            let (operation, slot) = cache.operation(checked, &mut budget).await?;
+            operations.push(operation);
+            slots.push(slot);
+        }
         let sample = |(key, _): &(String, _)| shared.l1.sample(cache.space.id(), key);
         let samples: Vec<Generation> = steps.iter().map(sample).collect();
         let sent = shared.call("pipeline", &mut budget, |call| {
@@ -153,33 +161,38 @@ impl<'a, V: Value> Pipeline<'a, V> {
 }
 
 impl<V: Value> TypedCache<V> {
+    /// Refuses a step that can't be sent.
+    fn check(&self, key: &str, step: &Step<V>) -> Result<Checked<V>> {
+        let settings = self.settings();
+        let physical = self.shared.physical_key(&settings, key)?;
+        Ok(match step {
+            Step::Get => Checked::Ready(Operation::Get(physical)),
+            Step::Delete => Checked::Ready(Operation::Delete(physical)),
+            Step::Expire(ttl) => Checked::Ready(Operation::Expire(physical, self.lifetime(*ttl)?)),
+            Step::Set(value, options) => {
+                let terms = Terms::of(options, &settings)?;
+                let encoded = self.shared.encode(&self.space, key, Some(value), &terms)?;
+                Checked::Set(encoded.ok_or_else(unanswered)?, terms)
+            }
+        })
+    }
+
     /// What a step sends, and what L1 may hold after it.
     async fn operation(
         &self,
-        key: &str,
-        step: &Step<V>,
+        checked: Checked<V>,
         budget: &mut Budget,
     ) -> Result<(Operation, Option<Slot>)> {
-        let physical = self.shared.physical_key(&self.settings(), key)?;
-        Ok(match step {
-            Step::Get => (Operation::Get(physical), None),
-            Step::Delete => (Operation::Delete(physical), None),
-            Step::Expire(ttl) => (Operation::Expire(physical, self.lifetime(*ttl)?), None),
-            Step::Set(value, options) => {
-                let settings = self.settings();
-                let terms = Terms::of(options, &settings)?;
-                let encoded = self.shared.encode(&self.space, key, Some(value), &terms)?;
-                let encoded = encoded.ok_or_else(unanswered)?;
-                let stand = self.shared.stand(&settings, &terms, budget).await?;
-                let times = &mut self.shared.server_times();
-                let terms = (&terms, stand);
-                let prepared = self
-                    .shared
-                    .prepare(&self.space, encoded, terms, times, budget);
-                let Prepared { write, slot } = prepared.await?;
-                (Operation::Set(write), slot)
-            }
-        })
+        let (encoded, terms) = match checked {
+            Checked::Ready(operation) => return Ok((operation, None)),
+            Checked::Set(encoded, terms) => (encoded, terms),
+        };
+        let shared = &self.shared;
+        let stand = shared.stand(&self.settings(), &terms, budget).await?;
+        let times = &mut shared.server_times();
+        let prepared = shared.prepare(&self.space, encoded, (&terms, stand), times, budget);
+        let Prepared { write, slot } = prepared.await?;
+        Ok((Operation::Set(write), slot))
     }
 
     async fn answer(

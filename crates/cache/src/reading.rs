@@ -77,6 +77,7 @@ impl Shared {
         if self.pending.holds(&physical) {
             return Ok(Found::Missing(MissReason::Pending, None));
         }
+        let doubts = self.pending.doubts();
         let sample = self.l1.sample(space.id(), key);
         let keys = slice::from_ref(&physical);
         let read = self.call("get", budget, |call| self.backend.get(keys, call));
@@ -86,6 +87,9 @@ impl Shared {
             }
             other => other?,
         };
+        if self.pending.doubts() != doubts {
+            return Ok(Found::Missing(MissReason::Pending, None));
+        }
         let Some(stored) = stored.pop().flatten() else {
             return Ok(vacant(MissReason::NotFound, sample));
         };
@@ -107,6 +111,7 @@ impl Shared {
     ) -> Result<Vec<Found<V>>> {
         let settings = space.settings();
         let physical = self.physical_keys(&settings, keys)?;
+        let doubts = self.pending.doubts();
         let samples: Vec<_> = keys
             .iter()
             .map(|key| self.l1.sample(space.id(), key))
@@ -120,13 +125,14 @@ impl Shared {
             }
             other => other?,
         };
+        let doubted = self.pending.doubts() != doubts;
         let mut times = self.server_times();
         let mut found: Vec<Option<Found<V>>> = Vec::with_capacity(keys.len());
         let mut some = Vec::new();
         for (index, stored) in stored.into_iter().enumerate() {
             let (physical, sample) = (&physical[index], samples[index]);
             found.push(match stored {
-                _ if self.pending.holds(physical) => {
+                _ if doubted || self.pending.holds(physical) => {
                     Some(Found::Missing(MissReason::Pending, None))
                 }
                 None => Some(vacant(MissReason::NotFound, sample)),

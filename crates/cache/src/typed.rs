@@ -210,11 +210,12 @@ impl<V: Value> TypedCache<V> {
         let Some(encoded) = shared.encode(space, key, Some(&value), &terms)? else {
             return Ok(());
         };
+        // From here on a failure outdates the key: the caller has a newer value.
+        let change = Change::begin(shared, space, [key]);
         let stand = shared.stand(&settings, &terms, &mut budget).await?;
         let times = &mut shared.server_times();
         let prepared = shared.prepare(space, encoded, (&terms, stand), times, &mut budget);
         let Prepared { write, slot } = prepared.await?;
-        let change = Change::begin(shared, space, [key]);
         let writes = std::slice::from_ref(&write);
         shared.store(space, &[key], writes, &mut budget).await?;
         change.made([slot]);
@@ -289,6 +290,7 @@ impl<V: Value> TypedCache<V> {
         if encoded.is_empty() {
             return Ok(());
         }
+        let change = Change::begin(shared, space, keys.iter().copied());
         let stand = shared.stand(&settings, &terms, &mut budget).await?;
         let mut writes = Vec::with_capacity(keys.len());
         let mut slots = Vec::with_capacity(keys.len());
@@ -299,7 +301,6 @@ impl<V: Value> TypedCache<V> {
             writes.push(write);
             slots.push(slot);
         }
-        let change = Change::begin(shared, space, keys.iter().copied());
         shared.store(space, &keys, &writes, &mut budget).await?;
         change.made(slots);
         Ok(())

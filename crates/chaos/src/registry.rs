@@ -1,9 +1,9 @@
 //! All scenarios, in the order of the results.
 
 use crate::faults::{
-    big_values, client_pause, cluster, corruption, freeze, full_queue, invalidation, kill, loading,
-    many_tasks, network, never_answers, out_of_memory, password, pool_exhausted, refusals, reset,
-    sentinel, silent_connection,
+    big_values, client_pause, cluster, corruption, freeze, freshness, full_queue, invalidation,
+    kill, loading, many_tasks, network, never_answers, out_of_memory, password, pool_exhausted,
+    refusals, reset, sentinel, silent_connection,
 };
 use crate::scenario::Scenario;
 
@@ -40,6 +40,18 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(invalidation::Invalidation) as Box<dyn Scenario>,
         Box::new(big_values::BigValues),
         Box::new(many_tasks::ManyTasks),
+        Box::new(freshness::set_race::SetRace),
+        Box::new(freshness::l1_race::L1Race),
+        Box::new(freshness::cut_link::CutLink),
+        Box::new(freshness::misses::Misses),
+        Box::new(freshness::cold_restart::ColdRestart),
+        Box::new(freshness::loader::Loader::Panics),
+        Box::new(freshness::loader::Loader::Hangs),
+        Box::new(freshness::loader::Loader::IsLeft),
+        Box::new(freshness::frozen_holder::FrozenHolder),
+        Box::new(freshness::clock::WrongClock),
+        Box::new(freshness::cold_key::ColdKey::Lives),
+        Box::new(freshness::cold_key::ColdKey::IsKilled),
         Box::new(network::BLACK_HOLE),
         Box::new(network::HALF_OPEN),
         Box::new(network::DELAY),
@@ -112,7 +124,7 @@ mod tests {
     #[test]
     fn every_planned_fault_is_there() {
         let numbers: HashSet<u8> = all().iter().filter_map(|s| s.facts().number).collect();
-        for number in 1..=24 {
+        for number in (1..=31).chain([38]) {
             assert!(numbers.contains(&number), "{number}");
         }
     }

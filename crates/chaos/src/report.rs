@@ -8,7 +8,7 @@ use crate::measure::Recovery;
 use crate::options::Options;
 use crate::runner::Finished;
 use crate::scenario::{Facts, Scenario};
-use crate::verdict::{Verdict, millis};
+use crate::verdict::{Check, Verdict, millis};
 
 const COLUMNS: [&str; 11] = [
     "no.",
@@ -159,15 +159,19 @@ fn value(finished: &Finished) -> Value {
                 _ => Value::Null,
             },
             "reconnects": verdict.reconnects,
-            "checks": verdict.checks.iter().map(|check| json!({
-                "what": check.what,
-                "found": check.found,
-                "wanted": check.wanted,
-                "held": check.is_held,
-            })).collect::<Vec<_>>(),
+            "checks": verdict.checks.iter().map(check_value).collect::<Vec<_>>(),
         }),
     };
     merged(common, rest)
+}
+
+pub(crate) fn check_value(check: &Check) -> Value {
+    json!({
+        "what": check.what,
+        "found": check.found,
+        "wanted": check.wanted,
+        "held": check.is_held,
+    })
 }
 
 fn merged(mut left: Value, right: Value) -> Value {
@@ -177,7 +181,7 @@ fn merged(mut left: Value, right: Value) -> Value {
     left
 }
 
-fn in_millis(time: Duration) -> f64 {
+pub(crate) fn in_millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e4).round() / 10.0
 }
 
@@ -188,7 +192,7 @@ fn number(facts: &Facts) -> String {
 }
 
 /// Lines whose columns begin at the same place.
-fn columns<const N: usize>(header: &[&str; N], rows: Vec<[String; N]>) -> String {
+pub(crate) fn columns<const N: usize>(header: &[&str; N], rows: Vec<[String; N]>) -> String {
     let mut lines = vec![header.map(str::to_owned)];
     lines.extend(rows);
     let width = |column: usize| {
@@ -209,7 +213,6 @@ fn columns<const N: usize>(header: &[&str; N], rows: Vec<[String; N]>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Check;
 
     fn options() -> Options {
         Options {

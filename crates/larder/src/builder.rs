@@ -121,6 +121,21 @@ impl Builder {
         self
     }
 
+    /// For how long one load keeps all other processes from loading the same key, and for
+    /// how long they wait for it; then one of them loads. It should be longer than most
+    /// loads take. Default: 5 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.cache = self.cache.lease(lease);
+        self
+    }
+
+    /// How many values may be refreshed in the background at once; beyond that stale values
+    /// are served and nobody refreshes them. Default: 64.
+    pub fn max_concurrent_refreshes(mut self, refreshes: usize) -> Self {
+        self.cache = self.cache.max_concurrent_refreshes(refreshes);
+        self
+    }
+
     /// How long a caller waits for a loader. Default: 30 s.
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.cache = self.cache.load_timeout(timeout);

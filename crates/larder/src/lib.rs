@@ -45,15 +45,15 @@ pub mod config;
 mod connect;
 
 pub use larder_cache::{
-    BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded, ManyKeys,
-    NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply, Remaining,
-    SetOptions, ShutdownReport, Stats, Status, TypedCache, Value,
+    Affected, BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded,
+    ManyKeys, NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply, Remaining,
+    SetOptions, ShutdownReport, Stats, Status, TypedCache, Value, WriteError, Written,
 };
 pub use larder_cache_core::{
     Backend, Cacheable, Clock, Codec, Compression, Connections, Encryption, Error, ErrorKind,
-    Event, Format, Glob, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node, Notice,
-    Notifier, Observer, Random, RefusalReason, Result, Severity, Space, SystemClock, Tag, Tier,
-    Ttl, TtlClasses, Unreadable,
+    Event, Format, Glob, Invalidation, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node,
+    Notice, Notifier, Observer, Random, RefusalReason, Result, Severity, Space, SystemClock, Tag,
+    Tags, Tier, Ttl, TtlClasses, Unreadable,
 };
 #[cfg(feature = "memory")]
 pub use larder_memory_backend::MemoryBackend;

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_cache_core::{
-    Entry, Epoch, EpochChange, EpochRecord, Error, ErrorKind, Fill, FillOutcome, Freshness, Grant,
-    Header, Invalidation, Judgement, Key, Kind, Lease, LeaseRequest, Leased, Moment, Result,
-    Timestamp,
+    Entry, EpochChange, Error, ErrorKind, Fill, FillOutcome, Freshness, Grant, Header, Judgement,
+    Key, Kind, Lease, LeaseRequest, Leased, Moment, Result, Timestamp,
 };
 
 use crate::record::Record;
@@ -97,10 +96,8 @@ impl Store {
 
     pub(crate) fn renew(&self, change: &EpochChange, now: Moment) {
         self.change(&change.key, now, |stored| {
-            let Some(record) = renewed(change, stored) else {
-                return (Change::Keep, ());
-            };
-            let record = Record::new(&change.key, &record.encode(), Some(EPOCH_TTL), now);
+            let record = change.apply_to(stored).encode();
+            let record = Record::new(&change.key, &record, Some(EPOCH_TTL), now);
             if record.counted_bytes() > self.usage().max_bytes() {
                 // Without a record nothing is valid: more goes than was meant, never less.
                 return (Change::Remove, ());
@@ -135,25 +132,6 @@ fn placeholder(lease: Lease, at: Timestamp) -> Bytes {
     };
     let body = Bytes::new();
     Entry { header, body }.encode()
-}
-
-/// The record after a change; `None` where there is none and none is to be made.
-fn renewed(change: &EpochChange, stored: Option<&[u8]>) -> Option<EpochRecord> {
-    let EpochChange {
-        others,
-        effect,
-        fresh,
-        ..
-    } = change;
-    if let Some(mut record) = stored.and_then(EpochRecord::decode) {
-        record.apply(others, *effect, *fresh);
-        return Some(record);
-    }
-    let own = Epoch {
-        hard: *fresh,
-        soft: *fresh,
-    };
-    (*effect == Invalidation::Hard && others.is_empty()).then(|| EpochRecord::new(own))
 }
 
 fn unknown(outcome: &FillOutcome) -> Error {

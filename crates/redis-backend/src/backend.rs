@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use larder_cache_core::entry::is_stub;
 use larder_cache_core::{
-    Backend, Call, Capabilities, Clock, Connections, Cursor, Expiry, Glob, Head, Inspect, Key,
-    Lifetime, Node, Observers, Operation, Reply, Result, ScanPage, Timestamp, Write,
+    Backend, Call, Capabilities, Clock, Connections, Cursor, EpochChange, Expiry, Fill,
+    FillOutcome, Glob, Head, Inspect, Key, LeaseRequest, Leased, Lifetime, Node, Observers,
+    Operation, Reply, Result, ScanPage, Timestamp, Watch, Write,
 };
 
 use tokio::time::Instant;
@@ -42,6 +43,10 @@ use crate::servers::Servers;
 /// [`pipeline`](Backend::pipeline) is always one where there is one server. A value that is
 /// read is handed on in the buffer it was read into: a small one keeps up to 64 KiB of its
 /// neighbours in memory for as long as it lives.
+///
+/// A lease is one script. A fill is the value under a name for the time being and a script that
+/// puts it in place, both in one go. While changes are [watched](Backend::watch), each server
+/// that takes writes is asked for its role every 100 ms.
 ///
 /// A value above [`bulk_from`](RedisConfig::bulk_from) goes over connections of its own: one
 /// round trip more to read it and two more to store it, each with a sign of life of the
@@ -168,6 +173,49 @@ impl Backend for RedisBackend {
             return Ok(Vec::new());
         }
         self.servers.expire(keys, lifetime, call).await
+    }
+
+    async fn lease(&self, requests: &[LeaseRequest], call: Call) -> Result<Vec<Leased>> {
+        if requests.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.servers.lease(requests, call).await
+    }
+
+    async fn fill(&self, fills: &[Fill], call: Call) -> Result<Vec<bool>> {
+        let is_large = |fill: &Fill| match &fill.outcome {
+            FillOutcome::Store(value, _) => self.bulk.is_for(value),
+            _ => false,
+        };
+        if fills.is_empty() {
+            return Ok(Vec::new());
+        }
+        if fills.iter().any(is_large) {
+            let large = self.large(deadline_of(call));
+            return Box::pin(large.fill(fills)).await;
+        }
+        self.servers.fill(fills, call).await
+    }
+
+    async fn mark_stale(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.servers.mark_stale(keys, call).await
+    }
+
+    async fn renew(&self, changes: &[EpochChange], call: Call) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.servers.renew(changes, call).await
+    }
+
+    /// Changes are told on the connections that carry the data. `false` with
+    /// [`ReadFrom::Replica`](crate::ReadFrom::Replica) alone: a server that does not want to
+    /// tell is logged, and nothing counts as told.
+    fn watch(&self, watch: Watch) -> bool {
+        self.servers.watch(watch)
     }
 
     async fn scan(

@@ -29,8 +29,8 @@
 //!
 //! # What this crate does not do
 //! It repeats no command but one that was refused in a way that proves that it had no effect,
-//! and that only in a cluster. It knows nothing of what the values mean, but for the expiry in
-//! their header, which [`expire`](larder_cache_core::Backend::expire) moves.
+//! and that only in a cluster. It knows nothing of what the values mean, but for the mutable part of
+//! their header, and for epoch records.
 
 mod address;
 mod backend;
@@ -46,6 +46,7 @@ mod servers;
 #[cfg(feature = "tls")]
 mod tls;
 mod topology;
+mod tracking;
 
 pub use self::backend::RedisBackend;
 #[cfg(feature = "tls")]

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use larder_cache_core::{
-    Call, Clock, Connections, Cursor, Error, Expiry, Glob, Head, Key, Lifetime, Node, Observers,
-    Operation, Reply, Result, ScanPage, Timestamp, Write,
+    Call, Clock, Connections, Cursor, EpochChange, Error, Expiry, Fill, Glob, Head, Key,
+    LeaseRequest, Leased, Lifetime, Node, Observers, Operation, Reply, Result, ScanPage, Timestamp,
+    Watch, Write,
 };
 
 use crate::address::Endpoint;
-use crate::commands;
-use crate::config::RedisConfig;
+use crate::bulk::LargeFill;
+use crate::commands::{self, Answer, Naming, Replies, Step, all_done, only};
+use crate::config::{ReadFrom, RedisConfig};
 use crate::lane::Turn;
 use crate::topology::{Topology, Way};
+use crate::tracking::Tracking;
 
 /// The servers of a backend.
 ///
@@ -22,6 +25,8 @@ use crate::topology::{Topology, Way};
 pub(crate) struct Servers {
     topology: Topology,
     scan_page_limit: usize,
+    tracking: Arc<Tracking>,
+    reads_replicas: bool,
 }
 
 impl Servers {
@@ -30,9 +35,12 @@ impl Servers {
         observers: Observers,
         clock: Arc<dyn Clock>,
     ) -> Result<Self> {
+        let tracking = Arc::default();
         Ok(Self {
-            topology: Topology::connect(config, observers, clock).await?,
+            topology: Topology::connect(config, observers, clock, &tracking).await?,
             scan_page_limit: config.scan_page_limit,
+            tracking,
+            reads_replicas: config.read_from == ReadFrom::Replica,
         })
     }
 
@@ -40,11 +48,15 @@ impl Servers {
         matches!(self.topology.way(), Way::Many(_))
     }
 
-    /// Where the server is that takes the writes of a key now.
-    pub(crate) async fn endpoint_of(&self, key: &Key, call: Call) -> Result<Arc<Endpoint>> {
+    /// Where the server is that takes the writes of a key now, and the connection to it.
+    pub(crate) async fn owner_of(&self, key: &Key, call: Call) -> Result<(Arc<Endpoint>, u64)> {
         match self.topology.way() {
-            Way::One(lane) => Ok(Arc::clone(lane.turn(call).await?.link().endpoint())),
-            Way::Many(cluster) => Box::pin(cluster.endpoint_of(key, call)).await,
+            Way::One(lane) => {
+                let turn = lane.turn(call).await?;
+                let link = turn.link();
+                Ok((Arc::clone(link.endpoint()), link.connection()))
+            }
+            Way::Many(cluster) => Box::pin(cluster.owner_of(key, call)).await,
         }
     }
 
@@ -162,14 +174,86 @@ impl Servers {
         lifetime: Lifetime,
         call: Call,
     ) -> Result<Vec<bool>> {
+        let step = |key| Step::Expire(key, lifetime, Naming::Digest);
+        let steps: Vec<Step<'_>> = keys.iter().map(step).collect();
+        let moved = |answer: Answer| commands::moved_or_not(&only(answer?.replies)?);
+        let answers = self.run(&steps, call).await?;
+        all_done(answers.into_iter().map(moved).collect(), 0)
+    }
+
+    pub(crate) async fn lease(&self, requests: &[LeaseRequest], call: Call) -> Result<Vec<Leased>> {
+        let step = |request| Step::Lease(request, Naming::Digest);
+        let steps: Vec<Step<'_>> = requests.iter().map(step).collect();
+        let answers = self.run(&steps, call).await?;
+        let leased = |(request, answer): (_, Answer)| {
+            let Replies {
+                replies,
+                connection,
+            } = answer?;
+            commands::leased(request, &only(replies)?, connection)
+        };
+        all_done(requests.iter().zip(answers).map(leased).collect(), 0)
+    }
+
+    pub(crate) async fn fill(&self, fills: &[Fill], call: Call) -> Result<Vec<bool>> {
+        let step = |fill| Step::Fill(fill, Naming::Digest);
+        let steps: Vec<Step<'_>> = fills.iter().map(step).collect();
+        self.fill_by(&steps, call).await
+    }
+
+    /// Puts a large value in place, which the server has already.
+    pub(crate) async fn fill_large(&self, fill: &LargeFill, call: Call) -> Result<bool> {
+        let step = Step::FillLarge(fill, Naming::Digest);
+        Ok(self.fill_by(&[step], call).await?.contains(&true))
+    }
+
+    async fn fill_by(&self, steps: &[Step<'_>], call: Call) -> Result<Vec<bool>> {
+        let answers = self.run(steps, call).await?;
+        let filled = |answer: Answer| commands::filled(&answer?.replies);
+        all_done(answers.into_iter().map(filled).collect(), 0)
+    }
+
+    pub(crate) async fn mark_stale(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
+        let step = |key| Step::MarkStale(key, Naming::Digest);
+        let steps: Vec<Step<'_>> = keys.iter().map(step).collect();
+        let marked = |answer: Answer| commands::moved_or_not(&only(answer?.replies)?);
+        let answers = self.run(&steps, call).await?;
+        all_done(answers.into_iter().map(marked).collect(), 0)
+    }
+
+    pub(crate) async fn renew(&self, changes: &[EpochChange], call: Call) -> Result<()> {
+        let step = |change| Step::Renew(change, Naming::Digest);
+        let steps: Vec<Step<'_>> = changes.iter().map(step).collect();
+        let renewed = |answer: Answer| commands::renewed(&only(answer?.replies)?);
+        let answers = self.run(&steps, call).await?;
+        all_done(answers.into_iter().map(renewed).collect(), 0).map(drop)
+    }
+
+    /// Runs steps that are scripts: an answer to each.
+    async fn run(&self, steps: &[Step<'_>], call: Call) -> Result<Vec<Answer>> {
         match self.topology.way() {
             Way::One(lane) => {
                 let turn = lane.turn(call).await?;
-                turn.run(commands::expire(turn.link(), keys, lifetime))
-                    .await
+                let link = turn.link();
+                if !steps.iter().any(|step| step.may_go_on(link)) {
+                    // Nothing is sent, which says nothing of the server's health.
+                    return commands::run(link, steps).await;
+                }
+                turn.run(commands::run(link, steps)).await
             }
-            Way::Many(cluster) => Box::pin(cluster.expire(keys, lifetime, call)).await,
+            Way::Many(cluster) => Ok(Box::pin(cluster.deliver(steps, call)).await),
         }
+    }
+
+    /// Has changes told from now on; `false` where a replica, which lags behind, may answer
+    /// after they were told.
+    pub(crate) fn watch(&self, watch: Watch) -> bool {
+        if self.reads_replicas {
+            return false;
+        }
+        self.tracking.register(watch);
+        self.topology.watched();
+        true
     }
 
     pub(crate) async fn scan(

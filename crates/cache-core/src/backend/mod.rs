@@ -147,8 +147,8 @@ pub trait Backend: Debug + Send + Sync + 'static {
         found.map(value).collect()
     }
 
-    /// Changes epoch records, each in one step. A record that is not there is made only by a
-    /// [hard](crate::Invalidation::Hard) change of its own epoch: without it nothing is valid.
+    /// Changes epoch records, each in one step, as [`EpochChange::apply_to`] says. A record
+    /// is kept for 30 days after its last change.
     ///
     /// # Errors
     /// After an error some of them may have been changed.

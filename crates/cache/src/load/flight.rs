@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::LoadError;
@@ -48,8 +48,8 @@ struct Listed {
     types: TypeId,
     committed: bool,
     began: Instant,
-    /// A `watch::Receiver<Progress<V, E>>`.
-    outcome: Box<dyn Any + Send + Sync>,
+    /// An `Arc<Landing<V, E>>`.
+    landing: Box<dyn Any + Send + Sync>,
 }
 
 /// Who wants to join.
@@ -74,6 +74,8 @@ enum Progress<V, E> {
     /// Under way, with a stale value for those who won't wait.
     Offering(Arc<V>),
     Landed(Outcome<V, E>),
+    /// The leader went away.
+    Abandoned,
 }
 
 /// The duty to bring an outcome. Dropped without one, the followers are let go.
@@ -81,12 +83,19 @@ pub(crate) struct Lead<V, E> {
     flights: Arc<Flights>,
     place: Place,
     id: u64,
-    outcome: watch::Sender<Progress<V, E>>,
+    landing: Arc<Landing<V, E>>,
+}
+
+/// Where a flight ends. Its followers are woken in the order they came, which no generator
+/// of the runtime's decides: a simulation replays it.
+struct Landing<V, E> {
+    progress: Mutex<Progress<V, E>>,
+    changed: Notify,
 }
 
 /// The right to an outcome.
 pub(crate) struct Follower<V, E> {
-    outcome: watch::Receiver<Progress<V, E>>,
+    landing: Arc<Landing<V, E>>,
 }
 
 /// How waiting for a flight ended.
@@ -134,27 +143,30 @@ impl Flights {
             let is_young = at_most.is_none_or(|most| flight.began.elapsed() <= most);
             if is_young
                 && (flight.committed || caller == Caller::Single)
-                && let Some(outcome) = flight.outcome()
+                && let Some(landing) = flight.landing().filter(|landing| landing.is_open())
             {
-                return Joined::Follow(Follower { outcome });
+                return Joined::Follow(Follower { landing });
             }
             listed.swap_remove(at);
         }
-        let (sender, receiver) = watch::channel(Progress::Open);
+        let landing = Arc::new(Landing {
+            progress: Mutex::new(Progress::Open),
+            changed: Notify::new(),
+        });
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         listed.push(Listed {
             id,
             types,
             committed: caller == Caller::Batch,
             began: Instant::now(),
-            outcome: Box::new(receiver),
+            landing: Box::new(Arc::clone(&landing)),
         });
         drop(shard);
         Joined::Lead(Lead {
             flights: Arc::clone(self),
             place,
             id,
-            outcome: sender,
+            landing,
         })
     }
 
@@ -197,10 +209,8 @@ impl Flights {
 }
 
 impl Listed {
-    fn outcome<V: 'static, E: 'static>(&self) -> Option<watch::Receiver<Progress<V, E>>> {
-        self.outcome
-            .downcast_ref::<watch::Receiver<Progress<V, E>>>()
-            .cloned()
+    fn landing<V: 'static, E: 'static>(&self) -> Option<Arc<Landing<V, E>>> {
+        self.landing.downcast_ref::<Arc<Landing<V, E>>>().cloned()
     }
 }
 
@@ -218,18 +228,18 @@ impl<V: 'static, E: 'static> Lead<V, E> {
 
     pub(crate) fn follow(&self) -> Follower<V, E> {
         Follower {
-            outcome: self.outcome.subscribe(),
+            landing: Arc::clone(&self.landing),
         }
     }
 
     /// Brings the outcome to all followers and ends the flight.
     pub(crate) fn land(self, outcome: Outcome<V, E>) {
-        self.outcome.send_replace(Progress::Landed(outcome));
+        self.landing.advance(Progress::Landed(outcome));
     }
 
     /// Has a stale value for those who won't wait for the outcome.
     pub(crate) fn offer(&self, stale: Arc<V>) {
-        self.outcome.send_replace(Progress::Offering(stale));
+        self.landing.advance(Progress::Offering(stale));
     }
 
     pub(crate) fn key(&self) -> &str {
@@ -240,6 +250,33 @@ impl<V: 'static, E: 'static> Lead<V, E> {
 impl<V, E> Drop for Lead<V, E> {
     fn drop(&mut self) {
         self.flights.remove(&self.place, self.id);
+        self.landing.advance(Progress::Abandoned);
+    }
+}
+
+impl<V, E> Landing<V, E> {
+    fn is_open(&self) -> bool {
+        !self.progress().has_ended()
+    }
+
+    /// The first end counts.
+    fn advance(&self, to: Progress<V, E>) {
+        let mut progress = self.progress();
+        if !progress.has_ended() {
+            *progress = to;
+            drop(progress);
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress<V, E>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V, E> Progress<V, E> {
+    fn has_ended(&self) -> bool {
+        matches!(self, Self::Landed(_) | Self::Abandoned)
     }
 }
 
@@ -248,25 +285,26 @@ impl<V, E> Follower<V, E> {
     ///
     /// # Cancel safety
     /// Dropping the wait leaves the flight alone.
-    pub(crate) async fn wait(mut self, soft: Instant, until: Instant) -> Waited<V, E> {
-        let landed = |progress: &Progress<V, E>| matches!(progress, Progress::Landed(_));
-        let offered = |progress: &Progress<V, E>| !matches!(progress, Progress::Open);
-        if let Ok(ended) = timeout_at(soft.min(until), self.outcome.wait_for(landed)).await {
-            return ended.map_or(Waited::Abandoned, |progress| Waited::of(&progress));
-        }
-        match timeout_at(until, self.outcome.wait_for(offered)).await {
-            Err(_) => Waited::TimedOut,
-            Ok(ended) => ended.map_or(Waited::Abandoned, |progress| Waited::of(&progress)),
-        }
-    }
-}
-
-impl<V, E> Waited<V, E> {
-    fn of(progress: &Progress<V, E>) -> Self {
-        match progress {
-            Progress::Open => Self::Abandoned,
-            Progress::Offering(stale) => Self::Stale(Arc::clone(stale)),
-            Progress::Landed(outcome) => Self::Landed(outcome.clone()),
+    pub(crate) async fn wait(self, soft: Instant, until: Instant) -> Waited<V, E> {
+        let soft = soft.min(until);
+        loop {
+            // Before looking, so that no change goes unheard.
+            let changed = self.landing.changed.notified();
+            let deadline = match &*self.landing.progress() {
+                Progress::Landed(outcome) => return Waited::Landed(outcome.clone()),
+                Progress::Abandoned => return Waited::Abandoned,
+                Progress::Offering(stale) if Instant::now() >= soft => {
+                    return Waited::Stale(Arc::clone(stale));
+                }
+                Progress::Offering(_) => soft,
+                Progress::Open => until,
+            };
+            if timeout_at(deadline, changed).await.is_err() && Instant::now() >= until {
+                return match &*self.landing.progress() {
+                    Progress::Offering(stale) => Waited::Stale(Arc::clone(stale)),
+                    _ => Waited::TimedOut,
+                };
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod client_pause;
 pub(crate) mod cluster;
 pub(crate) mod corruption;
 pub(crate) mod freeze;
+pub(crate) mod freshness;
 pub(crate) mod full_queue;
 pub(crate) mod invalidation;
 pub(crate) mod kill;
@@ -28,6 +29,10 @@ const fn seconds(count: u64) -> Duration {
 
 const fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
+}
+
+const fn micros(count: u64) -> Duration {
+    Duration::from_micros(count)
 }
 
 /// How long a cache is watched after the heal, where its recovery may take this long.

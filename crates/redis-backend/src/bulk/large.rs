@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use larder_cache_core::{Call, Head, Key, Operation, Reply, Result, Write};
+use larder_cache_core::{
+    Call, Fill, FillOutcome, Grant, Head, Key, Operation, Reply, Result, Write,
+};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Bulk;
@@ -97,6 +99,67 @@ impl<'a> Large<'a> {
         all_done(results, 0)
     }
 
+    /// Ends leases, with large values among those to be stored.
+    pub(crate) async fn fill(&self, fills: &[Fill]) -> Result<Vec<bool>> {
+        let mut results: Vec<Result<bool>> = Vec::with_capacity(fills.len());
+        for some in fills.chunk_by(|a, b| !self.is_large(a) && !self.is_large(b)) {
+            let filled = match some {
+                [
+                    Fill {
+                        key,
+                        grant,
+                        outcome: FillOutcome::Store(value, ttl),
+                    },
+                ] if self.bulk.is_for(value) => {
+                    let filled = self.fill_one((key, *grant), (value, *ttl)).await;
+                    filled.map(|filled| vec![filled])
+                }
+                others => self.servers.fill(others, self.call()).await,
+            };
+            match filled {
+                Ok(filled) => results.extend(filled.into_iter().map(Ok)),
+                Err(error) => {
+                    results.push(Err(error));
+                    break;
+                }
+            }
+        }
+        all_done(results, 0)
+    }
+
+    fn is_large(&self, fill: &Fill) -> bool {
+        matches!(&fill.outcome, FillOutcome::Store(value, _) if self.bulk.is_for(value))
+    }
+
+    /// Uploads a value, and puts it in place on the connection that granted the lease.
+    async fn fill_one(
+        &self,
+        lease: (&Key, Grant),
+        stored: (&Bytes, Option<Duration>),
+    ) -> Result<bool> {
+        let (key, grant) = lease;
+        let (endpoint, connection) = self.servers.owner_of(key, self.call()).await?;
+        if connection != grant.connection {
+            return Ok(false);
+        }
+        let (bulk, deadline) = (self.bulk, self.deadline);
+        let upload = bulk.upload(&endpoint, lease, stored, deadline);
+        let upload = timeout_at(deadline, upload).await;
+        let upload = match upload.unwrap_or_else(|_| Err(error::large_value_late())) {
+            Ok(upload) => upload,
+            // With the key the lease has gone.
+            Err(refusal) if self.servers.may_have_moved(&refusal) => return Ok(false),
+            Err(error) => return Err(error.with("node", &endpoint.address)),
+        };
+        let filled = self.servers.fill_large(&upload, self.call()).await;
+        if !matches!(filled, Ok(true)) {
+            // It expires by itself.
+            let forgotten = bulk.forget(&endpoint, &upload, deadline);
+            let _failed = timeout_at(deadline, forgotten).await;
+        }
+        filled
+    }
+
     /// Runs operations in their order, with large values among those to be stored.
     pub(crate) async fn pipeline(&self, operations: &[Operation]) -> Result<Vec<Result<Reply>>> {
         let mut replies: Vec<Result<Reply>> = Vec::with_capacity(operations.len());
@@ -180,7 +243,7 @@ impl<'a> Large<'a> {
         ask: impl Fn(Arc<Endpoint>) -> F,
     ) -> Result<T> {
         loop {
-            let endpoint = self.servers.endpoint_of(key, self.call()).await?;
+            let (endpoint, _) = self.servers.owner_of(key, self.call()).await?;
             let answer = match timeout_at(self.deadline, ask(Arc::clone(&endpoint))).await {
                 Ok(answer) => answer,
                 Err(_) => Err(error::large_value_late()),

@@ -7,6 +7,7 @@
 //! the value there first, under a name for the time being, and a script puts stub and
 //! value in place in one step. Values never pass through Lua.
 
+mod fill;
 mod large;
 mod pool;
 mod stub;
@@ -15,8 +16,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use deadpool_redis::Connection;
-use larder_cache_core::{Condition, Error, ErrorKind, Key, Random, Result, SystemRandom, Write};
+use larder_cache_core::{
+    Condition, Error, ErrorKind, Grant, Key, Random, Result, SystemRandom, Write,
+};
 use redis::{Cmd, Value};
 use tokio::time::Instant;
 
@@ -27,6 +31,7 @@ use crate::commands::lifetime_millis;
 use crate::config::RedisConfig;
 use crate::error;
 
+pub(crate) use self::fill::LargeFill;
 pub(crate) use self::large::{Large, shown_head};
 pub(crate) use self::stub::{MAX_STUB_BYTES, body_key};
 
@@ -83,44 +88,54 @@ impl Bulk {
     /// Stores a large value on the server that holds the key, if the condition of the
     /// write holds.
     async fn set(&self, endpoint: &Endpoint, write: &Write, deadline: Instant) -> Result<bool> {
-        if write.value.len() > LONGEST_VALUE {
-            let message = "the value is larger than a Redis string can be";
-            return Err(Error::new(ErrorKind::TooLarge, message)
-                .with("bytes", write.value.len())
-                .with("limit", LONGEST_VALUE));
-        }
-        let id = new_id();
-        let place = body_key(&write.key);
-        let upload = format!("{place}:{}", hex(&id));
         let mut connection = self.connection(endpoint, deadline).await?;
-        let mut set = redis::cmd("SET");
-        set.arg(&upload)
-            .arg([id.as_bytes(), &write.value].concat())
-            .arg("PX")
-            .arg(lifetime_millis(UPLOAD));
-        ask(&mut connection, &set).await?;
+        let (stub, upload) = upload(&mut connection, &write.key, &write.value).await?;
         let condition = match write.condition {
             Condition::Always => "",
             Condition::IfAbsent => "NX",
             Condition::IfPresent => "XX",
         };
-        let stays = write
-            .ttl
-            .map_or(WITHOUT_END, |ttl| ttl.saturating_add(GRACE));
         // By its text: it is nothing next to the value, and the server need not know it.
         let mut adopt = redis::cmd("EVAL");
         adopt.arg(ADOPT).arg(3);
-        adopt.arg(write.key.as_bytes()).arg(place).arg(upload);
-        adopt.arg(&Stub::of(&write.value, id).encode()[..]);
+        adopt.arg(write.key.as_bytes()).arg(body_key(&write.key));
+        adopt.arg(upload).arg(&stub.encode()[..]);
         match write.ttl {
             Some(ttl) => adopt.arg(lifetime_millis(ttl)),
             None => adopt.arg(""),
         };
-        adopt.arg(condition).arg(lifetime_millis(stays));
+        adopt.arg(condition).arg(lifetime_millis(stays(write.ttl)));
         match ask(&mut connection, &adopt).await? {
             Value::Int(adopted) => Ok(adopted > 0),
             _ => Err(error::unexpected_reply("a number")),
         }
+    }
+
+    /// Uploads a large value to the server that granted a lease.
+    async fn upload(
+        &self,
+        endpoint: &Endpoint,
+        (key, grant): (&Key, Grant),
+        (value, ttl): (&Bytes, Option<Duration>),
+        deadline: Instant,
+    ) -> Result<LargeFill> {
+        let mut connection = self.connection(endpoint, deadline).await?;
+        let (stub, upload) = upload(&mut connection, key, value).await?;
+        Ok(LargeFill {
+            key: key.clone(),
+            grant,
+            stub: stub.encode(),
+            upload,
+            ttl,
+        })
+    }
+
+    /// Removes an upload that was not put in place.
+    async fn forget(&self, endpoint: &Endpoint, fill: &LargeFill, deadline: Instant) -> Result<()> {
+        let mut unlink = redis::cmd("UNLINK");
+        unlink.arg(&fill.upload);
+        let mut connection = self.connection(endpoint, deadline).await?;
+        ask(&mut connection, &unlink).await.map(drop)
     }
 
     /// Connections that are open.
@@ -152,6 +167,30 @@ impl Bulk {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Exclusive>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Uploads a large value under a name for the time being.
+async fn upload(connection: &mut Connection, key: &Key, value: &Bytes) -> Result<(Stub, String)> {
+    if value.len() > LONGEST_VALUE {
+        let message = "the value is larger than a Redis string can be";
+        return Err(Error::new(ErrorKind::TooLarge, message)
+            .with("bytes", value.len())
+            .with("limit", LONGEST_VALUE));
+    }
+    let id = new_id();
+    let name = format!("{}:{}", body_key(key), hex(&id));
+    let mut set = redis::cmd("SET");
+    set.arg(&name)
+        .arg([id.as_bytes(), &value[..]].concat())
+        .arg("PX")
+        .arg(lifetime_millis(UPLOAD));
+    ask(connection, &set).await?;
+    Ok((Stub::of(value, id), name))
+}
+
+/// How long a value stays whose stub lives so long.
+fn stays(ttl: Option<Duration>) -> Duration {
+    ttl.map_or(WITHOUT_END, |ttl| ttl.saturating_add(GRACE))
 }
 
 async fn ask(connection: &mut Connection, command: &Cmd) -> Result<Value> {

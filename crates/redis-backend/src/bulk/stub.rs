@@ -1,7 +1,7 @@
 //! What stands under the key of a large value: enough to find it, and its beginning.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use larder_cache_core::entry::{MAX_HEADER_BYTES, MUTABLE_PART, is_entry, is_stub};
+use larder_cache_core::entry::{HEADER_BYTES, MAX_HEADER_BYTES, MUTABLE_PART, is_entry, is_stub};
 use larder_cache_core::{Entry, Header, Key, Kind, Timestamp};
 
 /// A stub: which version of the value it stands for, how long that is, and how it begins,
@@ -34,7 +34,7 @@ impl Id {
 }
 
 /// The longest stub.
-pub(crate) const MAX_STUB_BYTES: usize = 96 + FIXED + MAX_HEADER_BYTES;
+pub(crate) const MAX_STUB_BYTES: usize = HEADER_BYTES + FIXED + MAX_HEADER_BYTES;
 
 const FIXED: usize = Id::BYTES + 8;
 
@@ -189,7 +189,7 @@ mod tests {
             assert_eq!(Stub::read(&stub.slice(..end)), None, "{end}");
         }
         let mut corrupt = BytesMut::from(stub);
-        corrupt[100] ^= 1;
+        corrupt[HEADER_BYTES + 4] ^= 1;
         assert_eq!(Stub::read(&corrupt.freeze()), None);
     }
 

@@ -6,7 +6,7 @@ if type(head) == 'table' then
   if string.sub(head.err, 1, 9) == 'WRONGTYPE' then return 0 end
   return head
 end
-if string.sub(head, 1, 4) ~= '\193LD\1' or redis.call('STRLEN', KEYS[1]) < 96 then return 0 end
+if string.sub(head, 1, 4) ~= '\193LD\1' or redis.call('STRLEN', KEYS[1]) < 104 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local soft = ARGV[1] == '' and 0 or now + ARGV[1]

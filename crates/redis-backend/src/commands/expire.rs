@@ -3,44 +3,15 @@
 use std::sync::LazyLock;
 
 use larder_cache_core::{Key, Lifetime, Result};
-use redis::{Cmd, Pipeline, Script, Value};
+use redis::{Cmd, Value};
 
+use super::reply;
+use super::script::{Lua, Naming};
 use super::write::lifetime_millis;
-use super::{BATCH, all_done, reply};
 use crate::bulk::body_key;
-use crate::lane::Link;
-
-pub(crate) async fn expire(link: &Link, keys: &[Key], lifetime: Lifetime) -> Result<Vec<bool>> {
-    let mut moved = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(BATCH) {
-        let mut replies = send(link, keys, lifetime, Naming::Digest).await?;
-        if replies.iter().any(is_unknown_script) {
-            replies = send(link, keys, lifetime, Naming::Text).await?;
-        }
-        let results = replies
-            .into_iter()
-            .map(|reply| moved_or_not(&link.read(reply)?));
-        moved.extend(all_done(results.collect(), moved.len())?);
-    }
-    Ok(moved)
-}
-
-/// How the script is named to the server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Naming {
-    /// By its digest: the server must know it already.
-    Digest,
-    /// By its text, from which the server learns it.
-    Text,
-}
 
 pub(super) fn expire_command(naming: Naming, key: &Key, lifetime: Lifetime) -> Cmd {
-    let (name, script) = match naming {
-        Naming::Digest => ("EVALSHA", EXPIRE.get_hash()),
-        Naming::Text => ("EVAL", TEXT),
-    };
-    let mut command = redis::cmd(name);
-    command.arg(script).arg(1).arg(key.as_bytes());
+    let mut command = EXPIRE.on(naming, key);
     for duration in [lifetime.soft, lifetime.hard] {
         match duration {
             Some(duration) => command.arg(lifetime_millis(duration)),
@@ -59,26 +30,7 @@ pub(crate) fn moved_or_not(reply: &Value) -> Result<bool> {
 
 const TEXT: &str = include_str!("expire.lua");
 
-static EXPIRE: LazyLock<Script> = LazyLock::new(|| Script::new(TEXT));
-
-/// The server learns the script from the first key's command, in time for the others.
-async fn send(
-    link: &Link,
-    keys: &[Key],
-    lifetime: Lifetime,
-    mut naming: Naming,
-) -> Result<Vec<Value>> {
-    let mut commands = Pipeline::with_capacity(keys.len());
-    for key in keys {
-        commands.add_command(expire_command(naming, key, lifetime));
-        naming = Naming::Digest;
-    }
-    link.send_all(&commands).await
-}
-
-fn is_unknown_script(reply: &Value) -> bool {
-    matches!(reply, Value::ServerError(refused) if refused.code() == "NOSCRIPT")
-}
+static EXPIRE: LazyLock<Lua> = LazyLock::new(|| Lua::new(TEXT));
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,14 @@
 
 mod expire;
 mod keys;
+mod lease;
 mod read;
+mod renew;
 pub(crate) mod reply;
 mod scan;
+mod script;
 mod several;
+mod stale;
 mod step;
 mod write;
 
@@ -17,12 +21,15 @@ use redis::Cmd;
 
 use crate::error::in_part;
 
-pub(crate) use self::expire::{Naming, expire, moved_or_not};
+pub(crate) use self::expire::moved_or_not;
 pub(crate) use self::keys::{delete, exists, ttl};
+pub(crate) use self::lease::{filled, leased};
 pub(crate) use self::read::{get, head, head_of};
+pub(crate) use self::renew::renewed;
 pub(crate) use self::scan::{Place, foreign, page, scan};
+pub(crate) use self::script::{Answer, Lua, Naming, Replies, run};
 pub(crate) use self::several::{answer, pipeline, step_of};
-pub(crate) use self::step::{Step, only};
+pub(crate) use self::step::{Step, batch_of, only};
 pub(crate) use self::write::{lifetime_millis, set, write_set};
 
 /// The most keys in one command or pipeline: other callers get their turn in between.

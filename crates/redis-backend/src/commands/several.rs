@@ -3,8 +3,9 @@
 use larder_cache_core::{Error, ErrorKind, Operation, Reply, Result};
 use redis::{Pipeline, Value};
 
-use super::expire::{Naming, expire_command, moved_or_not};
+use super::expire::{expire_command, moved_or_not};
 use super::keys::unlink_bodies;
+use super::script::Naming;
 use super::write::set_command;
 use super::{Step, command, reply};
 use crate::error::unexpected_reply;
@@ -66,7 +67,7 @@ pub(crate) fn answer(operation: &Operation, reply: Value) -> Result<Reply> {
     }
 }
 
-fn unknown_operation() -> Error {
+pub(super) fn unknown_operation() -> Error {
     let message = "the Redis backend does not know this operation: use one version of all \
                    Larder crates";
     Error::new(ErrorKind::Unsupported, message)

@@ -1,14 +1,22 @@
 //! What is asked of one key, wherever its server is.
 
-use larder_cache_core::{Key, Lifetime, Result, Write};
+use larder_cache_core::{
+    EpochChange, Fill, FillOutcome, Key, LeaseRequest, Lifetime, Result, Write,
+};
 use redis::{Pipeline, Value};
 
-use super::command;
-use super::expire::{Naming, expire_command};
+use super::expire::expire_command;
 use super::keys::unlink_bodies;
+use super::lease::{add_fill, lease_command};
 use super::read::{QUESTIONS, ask_for_head};
+use super::renew::renew_command;
+use super::script::Naming;
+use super::stale::mark_stale_command;
 use super::write::set_command;
+use super::{BATCH, command};
+use crate::bulk::LargeFill;
 use crate::error::unexpected_reply;
+use crate::lane::Link;
 
 /// What is asked of one key: commands that go together to the server that holds it.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +31,24 @@ pub(crate) enum Step<'a> {
     Exists(&'a Key),
     Ttl(&'a Key),
     Expire(&'a Key, Lifetime, Naming),
+    Lease(&'a LeaseRequest, Naming),
+    Fill(&'a Fill, Naming),
+    /// The same with a large value, which the server has already.
+    FillLarge(&'a LargeFill, Naming),
+    MarkStale(&'a Key, Naming),
+    Renew(&'a EpochChange, Naming),
 }
 
 impl<'a> Step<'a> {
     pub(crate) fn key(&self) -> &'a Key {
         match self {
             Self::Set(write) => &write.key,
-            Self::Get(key)
+            Self::Lease(request, _) => &request.key,
+            Self::Fill(fill, _) => &fill.key,
+            Self::FillLarge(fill, _) => &fill.key,
+            Self::Renew(change, _) => &change.key,
+            Self::MarkStale(key, _)
+            | Self::Get(key)
             | Self::Head(key, _)
             | Self::Delete(key)
             | Self::DeleteBody(key)
@@ -50,7 +69,22 @@ impl<'a> Step<'a> {
     pub(crate) fn by_text(self) -> Self {
         match self {
             Self::Expire(key, lifetime, _) => Self::Expire(key, lifetime, Naming::Text),
+            Self::Lease(request, _) => Self::Lease(request, Naming::Text),
+            Self::Fill(fill, _) => Self::Fill(fill, Naming::Text),
+            Self::FillLarge(fill, _) => Self::FillLarge(fill, Naming::Text),
+            Self::MarkStale(key, _) => Self::MarkStale(key, Naming::Text),
+            Self::Renew(change, _) => Self::Renew(change, Naming::Text),
             other => other,
+        }
+    }
+
+    /// Whether the step may be sent on a link: a lease counts on the connection that granted
+    /// it alone.
+    pub(crate) fn may_go_on(&self, link: &Link) -> bool {
+        match self {
+            Self::Fill(fill, _) => fill.grant.connection == link.connection(),
+            Self::FillLarge(fill, _) => fill.grant.connection == link.connection(),
+            _ => true,
         }
     }
 
@@ -58,7 +92,16 @@ impl<'a> Step<'a> {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Set(write) => write.value.len(),
-            Self::Expire(_, _, Naming::Text) => 1024,
+            Self::Fill(fill, _) => match &fill.outcome {
+                FillOutcome::Store(value, _) => value.len() + 256,
+                _ => 256,
+            },
+            Self::Lease(_, Naming::Text) => 4096,
+            Self::Lease(..) => 256,
+            Self::FillLarge(fill, _) => fill.stub.len() + 2048,
+            Self::Expire(_, _, Naming::Text)
+            | Self::MarkStale(_, Naming::Text)
+            | Self::Renew(_, Naming::Text) => 2048,
             _ => self.key().as_bytes().len(),
         }
     }
@@ -75,6 +118,11 @@ impl<'a> Step<'a> {
             Self::Expire(key, lifetime, naming) => {
                 commands.add_command(expire_command(naming, key, lifetime))
             }
+            Self::Lease(request, naming) => commands.add_command(lease_command(naming, request)),
+            Self::Fill(fill, naming) => return add_fill(commands, naming, fill),
+            Self::FillLarge(fill, naming) => commands.add_command(fill.command(naming)),
+            Self::MarkStale(key, naming) => commands.add_command(mark_stale_command(naming, key)),
+            Self::Renew(change, naming) => commands.add_command(renew_command(naming, change)),
             Self::Head(key, bytes) => {
                 ask_for_head(commands, key, bytes);
                 return QUESTIONS;
@@ -82,6 +130,19 @@ impl<'a> Step<'a> {
         };
         1
     }
+}
+
+/// How many of these steps go together: others are to get their turn in between, and the
+/// whole is copied before it is sent.
+pub(crate) fn batch_of<'a>(steps: impl IntoIterator<Item = &'a Step<'a>>) -> usize {
+    const MAX_BYTES: usize = 4 << 20;
+    let mut bytes = 0;
+    let fits = |step: &&Step<'_>| {
+        bytes += step.bytes();
+        bytes <= MAX_BYTES
+    };
+    let some = steps.into_iter().take(BATCH);
+    some.take_while(fits).count().max(1)
 }
 
 /// The reply to a step of one command.

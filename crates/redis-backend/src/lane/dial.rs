@@ -16,7 +16,9 @@ use super::handshake;
 use super::link::Link;
 use super::server_time::Sample;
 use super::target::{Role, Target};
+use super::tracker::Tracker;
 use crate::address::{Address, Endpoint};
+use crate::tracking::Tracking;
 
 /// A connection with the task that reads and writes it.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(super) struct Live {
     pub(super) link: Arc<Link>,
     pub(super) driver: Driver,
     pub(super) sample: Sample,
+    pub(super) tracker: Option<Tracker>,
 }
 
 /// The task behind a connection. It ends when the connection does, and the connection
@@ -46,6 +49,7 @@ pub(super) struct Dialer {
     pub(super) target: Target,
     pub(super) timeout: Duration,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) tracking: Arc<Tracking>,
 }
 
 impl Dialer {
@@ -58,6 +62,7 @@ impl Dialer {
             role: self.target.role,
             timeout: self.timeout,
             clock: Arc::clone(&self.clock),
+            tracking: Arc::clone(&self.tracking),
         };
         attempt.dial(incarnation).await
     }
@@ -71,6 +76,7 @@ struct Attempt {
     role: Role,
     timeout: Duration,
     clock: Arc<dyn Clock>,
+    tracking: Arc<Tracking>,
 }
 
 impl Attempt {
@@ -129,7 +135,7 @@ impl Attempt {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (asker, driver) = driver::connection(stream);
+        let (asker, driver) = driver::connection(stream, Arc::clone(&self.tracking));
         let driver = Driver(tokio::spawn(driver));
         let link = Arc::new(Link::new(
             Arc::clone(&self.node),
@@ -143,6 +149,7 @@ impl Attempt {
                 link,
                 driver,
                 sample,
+                tracker: None,
             }),
             Ok(Err(error)) => Err(self.refused(error, driver, deadline).await),
             Err(_) => Err(self.silent()),

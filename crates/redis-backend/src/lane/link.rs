@@ -1,7 +1,7 @@
 //! One connection: asks, and knows when it should be given up.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use larder_cache_core::{Error, Key, Result};
@@ -21,11 +21,15 @@ pub(crate) struct Link {
     node: Arc<str>,
     endpoint: Arc<Endpoint>,
     incarnation: u64,
+    connection: u64,
     asker: Asker,
     timeouts: AtomicU32,
     dismissed: OnceLock<Error>,
     alarm: Notify,
 }
+
+/// Counts the connections of this process.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 /// So many calls in a row without an answer make the supervisor ask for a sign of life.
 const SUSPICIOUS_TIMEOUTS: u32 = 3;
@@ -45,6 +49,7 @@ impl Link {
             node,
             endpoint,
             incarnation,
+            connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
             asker,
             timeouts: AtomicU32::new(0),
             dismissed: OnceLock::new(),
@@ -67,9 +72,19 @@ impl Link {
         self.incarnation
     }
 
+    /// Differs for every connection that this process has had.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connection
+    }
+
     /// Whether single reads may be joined: a server of a cluster would refuse.
     pub(super) fn join_gets(&self, joins: bool) {
         self.asker.join_gets(joins);
+    }
+
+    /// Whether the server is a node of a cluster, as it has said.
+    pub(super) fn is_of_cluster(&self) -> bool {
+        !self.asker.joins_gets()
     }
 
     /// Sends a command and waits for its reply.

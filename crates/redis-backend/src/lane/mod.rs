@@ -16,12 +16,13 @@ mod server_time;
 mod state;
 mod supervisor;
 mod target;
+mod tracker;
 mod turn;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use larder_cache_core::{Call, Clock, Connections, Error, Observers, Result, Timestamp};
+use larder_cache_core::{Call, Clock, Connections, Error, Moment, Observers, Result, Timestamp};
 use tokio::task::JoinHandle;
 
 use self::dial::Live;
@@ -29,12 +30,14 @@ use self::state::Shared;
 use self::supervisor::Supervisor;
 use crate::config::AtStart;
 use crate::error;
+use crate::tracking::{Reach, Registered, Tracking};
 
 pub(crate) use self::circuit::CircuitPolicy;
 pub(crate) use self::dial::connect_tcp;
 pub(crate) use self::driver::{Frame, number, word, words};
 pub(crate) use self::link::Link;
 pub(crate) use self::target::{Place, Role, Target, Whereabouts};
+pub(crate) use self::tracker::is_master;
 pub(crate) use self::turn::{Turn, deadline_of};
 
 /// The supervised connection to one server.
@@ -70,8 +73,9 @@ impl Lane {
         start: Start,
         observers: Observers,
         clock: Arc<dyn Clock>,
+        tracking: Arc<Tracking>,
     ) -> Result<Self> {
-        let mut supervisor = Supervisor::new(target, pace, observers, clock);
+        let mut supervisor = Supervisor::new(target, pace, observers, clock, tracking);
         let first = supervisor.start(start.at_start, start.max_retries).await?;
         Ok(Self::supervised(supervisor, first))
     }
@@ -83,14 +87,27 @@ impl Lane {
         pace: Pace,
         observers: Observers,
         clock: Arc<dyn Clock>,
+        tracking: Arc<Tracking>,
     ) -> Self {
-        Self::supervised(Supervisor::new(target, pace, observers, clock), None)
+        let supervisor = Supervisor::new(target, pace, observers, clock, tracking);
+        Self::supervised(supervisor, None)
     }
 
     fn supervised(supervisor: Supervisor, first: Option<Live>) -> Self {
         let shared = Arc::clone(&supervisor.shared);
         let supervisor = Mutex::new(Some(tokio::spawn(supervisor.run(first))));
         Self { shared, supervisor }
+    }
+
+    /// Who knows until when this lane has told a watcher everything.
+    pub(crate) fn reach(&self) -> Weak<dyn Reach> {
+        let shared: Weak<Shared> = Arc::downgrade(&self.shared);
+        shared
+    }
+
+    /// Until when this lane has told a watcher everything.
+    pub(crate) fn told_until(&self, registered: &Registered) -> Option<Moment> {
+        self.shared.told_until(registered)
     }
 
     /// Host and port, or the path of the socket.

@@ -3,13 +3,16 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larder_cache_core::{CircuitState, Clock, Connections, Error, Event, Observers, Result};
+use larder_cache_core::{
+    CircuitState, Clock, Connections, Error, Event, Moment, Observers, Result,
+};
 use tokio::sync::{Notify, watch};
 
 use super::circuit::{Circuit, CircuitPolicy};
 use super::link::Link;
 use super::server_time::ServerTime;
 use crate::error;
+use crate::tracking::{Reach, Registered};
 
 /// The state of a lane's connection.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct Shared {
     observers: Observers,
     opened: AtomicU64,
     last_error: Mutex<Option<Error>>,
+    /// The number of a watch, and until when it has been told everything.
+    told: Mutex<Option<(u64, Moment)>>,
     hurry: Notify,
 }
 
@@ -60,6 +65,7 @@ impl Shared {
             observers,
             opened: AtomicU64::new(0),
             last_error: Mutex::new(None),
+            told: Mutex::new(None),
             hurry: Notify::new(),
         }
     }
@@ -122,6 +128,7 @@ impl Shared {
     /// The connection was lost; `next` is what callers see from now on.
     pub(super) fn lost(&self, why: &Error, next: State) {
         self.remember(why);
+        *self.told() = None;
         if let State::Up(link) = self.state.send_replace(next) {
             tracing::warn!(node = %link.node(), error = %why, "lost the connection to Redis");
             self.tell_disconnected(link.node(), why);
@@ -136,10 +143,20 @@ impl Shared {
     }
 
     pub(super) fn close(&self) {
+        *self.told() = None;
         let before = self.state.send_replace(State::Closed);
         if let State::Up(link) = before {
             self.tell_disconnected(link.node(), &error::closed());
         }
+    }
+
+    /// The server has told a watcher everything until a moment.
+    pub(super) fn tell(&self, registered: &Registered, until: Moment) {
+        *self.told() = Some((registered.number, until));
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, Option<(u64, Moment)>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn connections(&self) -> Connections {
@@ -171,6 +188,14 @@ impl Shared {
         self.last_error
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reach for Shared {
+    fn told_until(&self, registered: &Registered) -> Option<Moment> {
+        let told = *self.told();
+        let (_, until) = told.filter(|(number, _)| *number == registered.number)?;
+        Some(until)
     }
 }
 

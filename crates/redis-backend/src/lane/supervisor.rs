@@ -16,13 +16,15 @@ use super::state::{Shared, State};
 use super::target::Target;
 use crate::config::AtStart;
 use crate::error;
+use crate::tracking::Tracking;
 
 /// Connects, watches the connection, connects again. Its lane is closed when it is
 /// dropped, however that comes about.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     pub(super) shared: Arc<Shared>,
-    dialer: Dialer,
+    pub(super) dialer: Dialer,
+    pub(super) tracking: Arc<Tracking>,
     backoff: Backoff,
     heartbeat: Duration,
     last_attempt: Instant,
@@ -42,6 +44,7 @@ impl Supervisor {
         pace: Pace,
         observers: Observers,
         clock: Arc<dyn Clock>,
+        tracking: Arc<Tracking>,
     ) -> Self {
         let label = target.label();
         let shared = Shared::new(label, Arc::clone(&clock), observers, pace.circuit);
@@ -51,7 +54,9 @@ impl Supervisor {
                 target,
                 timeout: pace.timeout,
                 clock,
+                tracking: Arc::clone(&tracking),
             },
+            tracking,
             backoff: Backoff::new(pace.retry_delay),
             heartbeat: pace.heartbeat,
             last_attempt: Instant::now(),
@@ -116,11 +121,11 @@ impl Supervisor {
         self.last_attempt = due.max(Instant::now());
         let in_time = async {
             sleep_until(due).await;
-            self.dialer.dial(next).await
+            self.dial(next).await
         };
         let dialled = tokio::select! {
             dialled = in_time => dialled,
-            () = self.shared.hurried() => self.dialer.dial(next).await,
+            () = self.shared.hurried() => self.dial(next).await,
         };
         match dialled {
             Ok(live) => {
@@ -135,7 +140,21 @@ impl Supervisor {
         }
     }
 
+    async fn dial(&self, incarnation: u64) -> Result<Live, Refusal> {
+        let mut live = self.dialer.dial(incarnation).await?;
+        live.tracker = self.introduce(&live.link).await?;
+        Ok(live)
+    }
+
     async fn watch(&self, live: &mut Live) -> Loss {
+        let (link, tracker) = (Arc::clone(&live.link), live.tracker);
+        tokio::select! {
+            loss = self.keep(live) => loss,
+            never = self.tell(&link, tracker) => match never {},
+        }
+    }
+
+    async fn keep(&self, live: &mut Live) -> Loss {
         let link = Arc::clone(&live.link);
         let mut heartbeat = interval_at(Instant::now() + self.heartbeat, self.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -199,7 +218,7 @@ impl Supervisor {
             .with("node", link.node())
     }
 
-    fn silent(&self, link: &Link) -> Error {
+    pub(super) fn silent(&self, link: &Link) -> Error {
         let message = "the server does not answer any more";
         Error::new(ErrorKind::Connection, message)
             .with("timeout", format!("{:?}", self.dialer.timeout))

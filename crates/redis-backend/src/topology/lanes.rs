@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::address::Endpoint;
 use crate::config::{AtStart, RedisConfig};
 use crate::lane::{CircuitPolicy, Lane, Pace, Role, Start, Target};
+use crate::tracking::Tracking;
 
 /// Opens lanes to the servers of one backend, all in the same runtime.
 #[derive(Clone, Debug)]
@@ -15,12 +16,19 @@ pub(super) struct Lanes {
     pub(super) pace: Pace,
     observers: Observers,
     clock: Arc<dyn Clock>,
+    /// What the servers that take writes are asked to tell.
+    pub(super) tracking: Arc<Tracking>,
     runtime: Handle,
 }
 
 impl Lanes {
     /// Must be called within the runtime that the lanes shall live in.
-    pub(super) fn new(config: &RedisConfig, observers: Observers, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        config: &RedisConfig,
+        observers: Observers,
+        clock: Arc<dyn Clock>,
+        tracking: Arc<Tracking>,
+    ) -> Self {
         Self {
             pace: Pace {
                 timeout: config.connect_timeout,
@@ -33,6 +41,7 @@ impl Lanes {
             },
             observers,
             clock,
+            tracking,
             runtime: Handle::current(),
         }
     }
@@ -40,7 +49,8 @@ impl Lanes {
     /// Connects as far as the start asks for it.
     pub(super) async fn open(&self, target: Target, start: Start) -> Result<Lane> {
         let (observers, clock) = (self.observers.clone(), Arc::clone(&self.clock));
-        Lane::open(target, self.pace, start, observers, clock).await
+        let tracking = Arc::clone(&self.tracking);
+        Lane::open(target, self.pace, start, observers, clock, tracking).await
     }
 
     /// Begins to connect to a server that is there for long.
@@ -48,7 +58,11 @@ impl Lanes {
         let target = Target::fixed(endpoint, role);
         let _within = self.runtime.enter();
         let (observers, clock) = (self.observers.clone(), Arc::clone(&self.clock));
-        Lane::begin(target, self.pace, observers, clock)
+        let tracking = match role {
+            Role::Replica => Arc::default(),
+            _ => Arc::clone(&self.tracking),
+        };
+        Lane::begin(target, self.pace, observers, clock, tracking)
     }
 
     /// Connects for a single question, which is no news to observers.
@@ -59,6 +73,7 @@ impl Lanes {
             max_retries: 0,
         };
         let (observers, clock) = (Observers::default(), Arc::clone(&self.clock));
-        Lane::open(target, self.pace, start, observers, clock).await
+        let tracking = Arc::default();
+        Lane::open(target, self.pace, start, observers, clock, tracking).await
     }
 }

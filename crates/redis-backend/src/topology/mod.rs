@@ -15,6 +15,7 @@ use crate::config::RedisConfig;
 use crate::info;
 use crate::lane::{Lane, Role, Start, Target};
 use crate::plan::Plan;
+use crate::tracking::Tracking;
 
 /// The servers behind a backend, and which of them holds which key.
 ///
@@ -44,14 +45,15 @@ impl Topology {
         config: &RedisConfig,
         observers: Observers,
         clock: Arc<dyn Clock>,
+        tracking: &Arc<Tracking>,
     ) -> Result<Self> {
         let plan = config.plan()?;
-        let lanes = Lanes::new(config, observers, clock);
+        let lanes = Lanes::new(config, observers, clock, Arc::clone(tracking));
         let start = Start {
             at_start: config.at_start,
             max_retries: config.max_retries,
         };
-        Ok(match plan {
+        let topology = match plan {
             Plan::Standalone(endpoint) => {
                 let target = Target::fixed(endpoint, Role::Master);
                 Self::Standalone(lanes.open(target, start).await?)
@@ -64,7 +66,20 @@ impl Topology {
                 let sentinel = Sentinel::connect(service, lanes, config.read_from, start);
                 Self::Sentinel(sentinel.await?)
             }
-        })
+        };
+        tracking.reaches(match &topology {
+            Self::Standalone(lane) => lane.reach(),
+            Self::Sentinel(sentinel) => sentinel.master().reach(),
+            Self::Cluster(cluster) => cluster.reach(),
+        });
+        Ok(topology)
+    }
+
+    /// A watcher was registered.
+    pub(crate) fn watched(&self) {
+        if let Self::Cluster(cluster) = self {
+            cluster.watched();
+        }
     }
 
     pub(crate) fn way(&self) -> Way<'_> {

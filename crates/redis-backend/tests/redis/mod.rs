@@ -3,6 +3,7 @@ mod cluster;
 mod entries;
 mod inspection;
 mod large;
+mod leases;
 mod outage;
 mod permissions;
 mod refusals;
@@ -12,6 +13,7 @@ mod start;
 #[cfg(feature = "tls")]
 mod tls;
 mod values;
+mod watching;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use larder_cache_core::{Backend, Cursor, ErrorKind, Glob, Lifetime, Operation};
+use larder_cache_core::{
+    Backend, Cursor, EpochChange, ErrorKind, FillOutcome, Glob, Invalidation, Lifetime, Operation,
+    Tag,
+};
 use larder_redis_backend::{AtStart, RedisBackend, RedisConfig};
 use larder_testkit::RedisServer;
 
@@ -64,6 +67,26 @@ pub(super) async fn use_all(backend: &RedisBackend) {
     ];
     for reply in backend.pipeline(&steps, SOON).await.unwrap() {
         reply.unwrap();
+    }
+    let grant = super::leases::granted(backend, "leased", 1).await;
+    let value = vec![0; 1 << 20].into();
+    let outcome = FillOutcome::Store(value, Some(Duration::from_secs(9)));
+    assert!(super::leases::fill(backend, "leased", grant, outcome).await);
+    backend.mark_stale(&own, SOON).await.unwrap();
+    backend.delete(&[key("leased")], SOON).await.unwrap();
+    for effect in [Invalidation::Hard, Invalidation::Soft] {
+        let change = EpochChange {
+            key: key("epoch"),
+            others: Tag::list(["tag"]).unwrap(),
+            effect,
+            fresh: 1,
+        };
+        backend.renew(&[change], SOON).await.unwrap();
+    }
+    let told: std::sync::Arc<super::watching::Told> = std::sync::Arc::default();
+    // Not where replicas are read.
+    if super::watching::watch(backend, &told) {
+        super::eventually("news", async || told.until()).await;
     }
     backend.now(&own[0], SOON).await.unwrap();
     let nodes = backend.inspect().unwrap().nodes(SOON).await.unwrap();

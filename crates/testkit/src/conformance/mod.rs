@@ -98,7 +98,7 @@ macro_rules! conformance_tests {
                 stale: marked_entries_are_stale_and_stay, marked_entries_are_leased,
                     stale_entries_are_marked_again, marked_placeholders_go,
                     marks_leave_foreign_bytes_alone, marks_in_order, large_values_are_marked;
-                epochs: a_record_is_made_once_and_read, only_a_hard_change_makes_a_record,
+                epochs: a_record_is_made_once_and_read, every_change_makes_a_record,
                     changes_renew_the_end, too_many_sets_change_the_record_itself,
                     random_changes_match_the_definition, changes_at_once_are_all_kept;
                 head: head_reads_the_beginning, head_of_shorter_values, head_of_no_bytes,

@@ -39,7 +39,7 @@ pub(super) enum Found {
 
 /// The bytes are no RESP3, or break a limit.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed(&'static str);
+pub(super) struct Malformed(pub(super) &'static str);
 
 /// Redis's own limit for a string.
 const LONGEST_STRING: usize = 512 << 20;
@@ -92,17 +92,17 @@ impl Malformed {
 }
 
 /// The first line of a value.
-struct Header {
+pub(super) struct Header {
     /// Of the line, its end included.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// What follows the line, if it is a string.
-    string_bytes: Option<usize>,
+    pub(super) string_bytes: Option<usize>,
     /// The values that belong to this one and follow it.
-    parts: u64,
+    pub(super) parts: u64,
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> std::result::Result<Option<Self>, Malformed> {
+    pub(super) fn read(bytes: &[u8]) -> std::result::Result<Option<Self>, Malformed> {
         let Some(&kind) = bytes.first() else {
             return Ok(None);
         };
@@ -192,8 +192,11 @@ pub(super) fn array_header(bytes: &[u8]) -> std::result::Result<Option<(usize, u
 
 impl Frame {
     /// Something the server says without having been asked.
-    pub(super) fn is_push(&self) -> bool {
-        matches!(self, Self::Plain(bytes) if bytes.first() == Some(&b'>'))
+    pub(super) fn push(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(bytes) if bytes.first() == Some(&b'>') => Some(bytes),
+            _ => None,
+        }
     }
 
     /// The reply in the types of the client library. Copies its strings.

@@ -8,6 +8,7 @@
 
 mod encode;
 mod frame;
+mod push;
 mod queue;
 mod request;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use self::frame::{Found, Malformed, Search};
 use self::queue::{Batch, Limits, Queue};
 use self::request::{Answer, Ask, Request};
 use crate::error;
+use crate::tracking::Tracking;
 
 pub(crate) use self::encode::{number, word, words};
 pub(crate) use self::frame::Frame;
@@ -45,6 +47,7 @@ pub(super) struct Asker(Arc<Queue>);
 pub(super) struct Driver<S> {
     stream: S,
     queue: Arc<Queue>,
+    tracking: Arc<Tracking>,
     batch: Batch,
     sent: VecDeque<Sent>,
     out: Vec<u8>,
@@ -117,12 +120,14 @@ const LIMITS: Limits = Limits {
     bytes: 32 << 20,
 };
 
-/// Both ends of a connection over a stream.
-pub(super) fn connection<S>(stream: S) -> (Asker, Driver<S>) {
+/// Both ends of a connection over a stream. What the server tells of changes is passed on
+/// in the order of its replies.
+pub(super) fn connection<S>(stream: S, tracking: Arc<Tracking>) -> (Asker, Driver<S>) {
     let queue = Arc::new(Queue::new(LIMITS));
     let driver = Driver {
         stream,
         queue: Arc::clone(&queue),
+        tracking,
         batch: Batch::default(),
         sent: VecDeque::new(),
         out: Vec::new(),
@@ -142,6 +147,10 @@ impl Asker {
     /// cluster refuses. They are not, until this is called.
     pub(super) fn join_gets(&self, joins: bool) {
         self.0.join_gets(joins);
+    }
+
+    pub(super) fn joins_gets(&self) -> bool {
+        self.0.joins_gets()
     }
 
     /// Reads a value.
@@ -252,8 +261,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 }
                 None => Some(frame),
             };
-            if let Some(frame) = frame.filter(|frame| !frame.is_push()) {
-                answered += self.give(frame)?;
+            let Some(frame) = frame else {
+                continue;
+            };
+            match frame.push() {
+                Some(push) => push::hear(push, &self.tracking).map_err(Malformed::into_error)?,
+                None => answered += self.give(frame)?,
             }
         }
         Ok(answered)

@@ -1,8 +1,9 @@
 //! The driver against a server whose every byte is written by the test.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder_cache_core::{Key, KeyPrefix};
+use larder_cache_core::{Key, KeyPrefix, Moment, Watch, Watcher};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::queue::STRAIGHT_THROUGH;
 use super::request::{Answer, Frames, Unanswered};
 use super::{Asker, Ending, connection, word, words};
+use crate::tracking::Tracking;
 
 struct Scene {
     asker: Asker,
@@ -19,7 +21,7 @@ struct Scene {
 
 fn scene(joins_gets: bool) -> Scene {
     let (ours, server) = duplex(1 << 20);
-    let (asker, driver) = connection(ours);
+    let (asker, driver) = connection(ours, Arc::default());
     asker.join_gets(joins_gets);
     let driver = tokio::spawn(driver);
     Scene {
@@ -314,6 +316,51 @@ async fn all_are_told_when_the_driver_is_dropped() {
     assert!(matches!(after, Err(Unanswered::NeverSentOn(None))));
 }
 
+#[derive(Debug, Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Watcher for Heard {
+    fn changed(&self, key: &[u8]) {
+        let key = String::from_utf8(key.into()).unwrap();
+        self.0.lock().unwrap().push(key);
+    }
+
+    fn changed_all(&self) {
+        self.0.lock().unwrap().push("all".into());
+    }
+
+    fn told_until(&self, _: Moment) {}
+
+    fn may_have_forgotten(&self) {}
+}
+
+/// Whoever has an answer can be sure that all news that came before it has been told.
+#[tokio::test]
+async fn news_is_told_before_the_answers_behind_it() {
+    let (ours, mut server) = duplex(1 << 20);
+    let (heard, tracking) = (Arc::new(Heard::default()), Arc::<Tracking>::default());
+    let watcher = Arc::downgrade(&heard) as _;
+    let prefixes = Vec::new();
+    tracking.register(Watch { prefixes, watcher });
+    let (asker, driver) = connection(ours, tracking);
+    let driver = tokio::spawn(driver);
+    for round in 0..3 {
+        let (asker, key) = (asker.clone(), key("a"));
+        let caller = tokio::spawn(async move { asker.get(&key, None).await });
+        let mut asked = vec![0; command("GET t:n:a").len()];
+        server.read_exact(&mut asked).await.unwrap();
+        let news = ">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n>2\r\n+invalidate\r\n_\r\n";
+        for byte in format!("{news}$1\r\nA\r\n").bytes() {
+            server.write_all(&[byte]).await.unwrap();
+            yield_now().await;
+        }
+        caller.await.unwrap().unwrap();
+        assert_eq!(heard.0.lock().unwrap().len(), 2 * (round + 1));
+    }
+    assert_eq!(heard.0.lock().unwrap()[..2], ["k", "all"]);
+    driver.abort();
+}
+
 async fn check_ends_the_connection(reply: &str, expected: &str) {
     let mut scene = scene(true);
     let caller = scene.under_way(1).await.remove(0);
@@ -332,6 +379,7 @@ async fn replies_that_make_no_sense_end_the_connection() {
     check_ends_the_connection("HTTP/1.1 200 OK\r\n", "begins no reply").await;
     check_ends_the_connection("$-7\r\n", "length").await;
     check_ends_the_connection("*99999999999\r\n", "length").await;
+    check_ends_the_connection(">1\r\n+invalidate\r\n", "without keys").await;
 }
 
 #[tokio::test]

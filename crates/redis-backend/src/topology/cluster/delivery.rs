@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use larder_cache_core::{Call, Error, ErrorKind, Result};
-use redis::Value;
+use larder_cache_core::{Call, Error, ErrorKind};
 use tokio::time::{Instant, sleep};
 
 use super::directory::Directory;
@@ -17,7 +16,7 @@ use super::member::Member;
 use super::redirect::Redirect;
 use super::refresh::jittered;
 use super::slot::Slot;
-use crate::commands::Step;
+use crate::commands::{Answer, Step};
 use crate::config::ReadFrom;
 use crate::error;
 
@@ -28,7 +27,7 @@ pub(super) struct Delivery<'a> {
     read_from: ReadFrom,
     steps: &'a [Step<'a>],
     deadline: Instant,
-    answers: Vec<Option<Result<Vec<Value>>>>,
+    answers: Vec<Option<Answer>>,
 }
 
 /// A step without an answer, and where to go with it.
@@ -84,7 +83,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// One answer for each step, in their order.
-    pub(super) async fn answers(mut self) -> Vec<Result<Vec<Value>>> {
+    pub(super) async fn answers(mut self) -> Vec<Answer> {
         let mut pending: Vec<Pending> = (0..self.steps.len()).map(Pending::new).collect();
         while !pending.is_empty() {
             let (errands, mut retried) = self.errands(pending);
@@ -187,6 +186,11 @@ impl<'a> Delivery<'a> {
     }
 
     fn follow(&self, mut pending: Pending, redirect: Redirect, why: Error) -> Pending {
+        if let Redirect::Moved(..) | Redirect::Ask(_) = redirect {
+            // The node that will answer need not be one that tells what changes.
+            let key = self.steps[pending.index].key();
+            self.directory.lanes.tracking.changed(key.as_bytes());
+        }
         match redirect {
             Redirect::Moved(slot, place) => {
                 self.directory.request();

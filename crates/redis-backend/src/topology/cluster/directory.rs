@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use larder_cache_core::{Connections, Error, ErrorKind};
+use larder_cache_core::{Connections, Error, ErrorKind, Moment};
 use tokio::sync::{Notify, watch};
 
-use super::map::Map;
+use super::map::{Handover, Map};
 use super::member::Member;
 use super::slot::Slot;
 use super::view::{Place, View};
@@ -15,6 +15,7 @@ use crate::address::Endpoint;
 use crate::error;
 use crate::lane::{Lane, Role};
 use crate::topology::lanes::Lanes;
+use crate::tracking::{Reach, Registered};
 
 /// What a backend knows of its cluster.
 #[derive(Debug)]
@@ -123,8 +124,29 @@ impl Directory {
                 self.opened_before.fetch_add(opened, Ordering::Relaxed);
             }
         }
-        if !self.is_closed() {
+        if self.is_closed() {
+            return;
+        }
+        let tracking = &self.lanes.tracking;
+        let handover = before.handover(&after);
+        tracking.interrupt(|| {
+            if handover == Handover::MayLack {
+                tracking.may_have_forgotten();
+            }
             self.map.store(Arc::new(after));
+            if handover != Handover::None {
+                tracking.changed_all();
+            }
+        });
+        if tracking.watcher().is_some() {
+            self.open_all();
+        }
+    }
+
+    /// Opens the lanes of all nodes that have slots: they are to tell what changes.
+    pub(super) fn open_all(&self) {
+        for shard in &self.map.load().shards {
+            shard.primary.lane();
         }
     }
 
@@ -200,6 +222,20 @@ impl Directory {
         let before = self.map.load_full();
         self.replace(&before, Map::empty());
         self.map.swap(Arc::new(Map::empty()))
+    }
+}
+
+impl Reach for Directory {
+    /// The least of all nodes that have slots.
+    fn told_until(&self, registered: &Registered) -> Option<Moment> {
+        let map = self.map.load();
+        let lanes = map.shards.iter().map(|shard| shard.primary.opened());
+        if lanes.clone().flatten().any(Lane::is_down) {
+            // Nobody need call the node that may have been replaced.
+            self.request();
+        }
+        let told = lanes.map(|lane| lane?.told_until(registered));
+        told.reduce(|one, other| Some(one?.min(other?)))?
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::member::Member;
 use super::redirect::{Redirect, redirect};
-use crate::commands::{BATCH, Step};
+use crate::commands::{Answer, Replies, Step, batch_of};
 use crate::lane::Turn;
 
 /// One step on its way.
@@ -24,7 +24,7 @@ pub(super) struct Traveller<'a> {
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// An answer, also one that refuses.
-    Answered(Result<Vec<Value>>),
+    Answered(Answer),
     /// It had no effect: where to go on.
     Redirected(Redirect, Error),
     /// No connection, or no answer.
@@ -40,7 +40,7 @@ pub(super) async fn run(
     let mut outcomes = Vec::with_capacity(steps.len());
     let mut rest = &steps[..];
     while !rest.is_empty() {
-        let (some, others) = rest.split_at(batch(rest));
+        let (some, others) = rest.split_at(batch_of(rest.iter().map(|traveller| &traveller.step)));
         let failure = match turn(&member, deadline).await {
             Ok(turn) => ask(&turn, &member, some, &mut outcomes).await.err(),
             Err(error) => Some(error),
@@ -68,14 +68,26 @@ async fn ask(
     let mut commands = Pipeline::with_capacity(steps.len());
     let mut counts = Vec::with_capacity(steps.len());
     for traveller in steps {
+        if !traveller.step.may_go_on(turn.link()) {
+            counts.push(0);
+            continue;
+        }
         if traveller.is_asking {
             commands.cmd("ASKING");
         }
         counts.push(traveller.step.add_to(&mut commands));
     }
-    let replies = turn.run(turn.link().send_all(&commands)).await?;
+    let replies = match commands.is_empty() {
+        true => Vec::new(),
+        false => turn.run(turn.link().send_all(&commands)).await?,
+    };
     let mut replies = replies.into_iter();
     for (traveller, count) in steps.iter().zip(counts) {
+        if count == 0 {
+            let refused = Replies::refused_on(turn.link().connection());
+            outcomes.push(Outcome::Answered(Ok(refused)));
+            continue;
+        }
         if traveller.is_asking {
             replies.next();
         }
@@ -91,20 +103,11 @@ fn outcome(turn: &Turn<'_>, member: &Member, replies: Vec<Value>) -> Outcome {
     let answered: Result<Vec<Value>> = answered.collect();
     match (redirect, answered) {
         (Some(redirect), Err(error)) => Outcome::Redirected(redirect, error),
-        (_, answered) => Outcome::Answered(answered),
+        (_, answered) => Outcome::Answered(answered.map(|replies| Replies {
+            replies,
+            connection: turn.link().connection(),
+        })),
     }
-}
-
-/// How many steps go together: others are to get their turn in between, and the whole is
-/// copied before it is sent.
-fn batch(steps: &[Traveller<'_>]) -> usize {
-    const MAX_BYTES: usize = 4 << 20;
-    let mut bytes = 0;
-    let fits = |traveller: &&Traveller<'_>| {
-        bytes += traveller.step.bytes();
-        bytes <= MAX_BYTES
-    };
-    steps.iter().take(BATCH).take_while(fits).count().max(1)
 }
 
 /// When a call's budget ends; one beyond all clocks is a year.

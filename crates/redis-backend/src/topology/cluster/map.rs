@@ -27,6 +27,17 @@ pub(super) struct Shard {
     pub(super) replicas: Vec<Arc<Member>>,
 }
 
+/// What has become of the slots from one map to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Handover {
+    /// All are where they were.
+    None,
+    /// Some went to another node that had slots before, which has got their keys.
+    Moved,
+    /// Some are at a node that had none: a replica may have taken over, and lack changes.
+    MayLack,
+}
+
 const NOBODY: u16 = u16::MAX;
 
 impl Shard {
@@ -120,6 +131,25 @@ impl Map {
         map
     }
 
+    /// What becomes of the slots with the next map.
+    pub(super) fn handover(&self, after: &Self) -> Handover {
+        let mut handover = Handover::None;
+        for slot in (0..SLOTS).map(Slot) {
+            let before = self.owner(slot).map(|shard| shard.primary.id);
+            let Some(now) = after.owner(slot).map(|shard| shard.primary.id) else {
+                continue;
+            };
+            if before == Some(now) {
+                continue;
+            }
+            if !self.shards.iter().any(|shard| shard.primary.id == now) {
+                return Handover::MayLack;
+            }
+            handover = Handover::Moved;
+        }
+        handover
+    }
+
     pub(super) fn owner(&self, slot: Slot) -> Option<&Shard> {
         let index = self.owners.get(usize::from(slot.0))?;
         self.shards.get(usize::from(*index))
@@ -185,7 +215,7 @@ mod tests {
             let config = RedisConfig::new("redis://h");
             let clock = Arc::new(SystemClock::new());
             Self {
-                lanes: Lanes::new(&config, Observers::default(), clock),
+                lanes: Lanes::new(&config, Observers::default(), clock, Arc::default()),
                 endpoint: Endpoint::of("redis://h", &config).unwrap(),
                 made: Cell::new(0),
             }
@@ -219,6 +249,10 @@ mod tests {
         let second = view(2, &[(0, 10, 2, 1), (11, 20, 3, 4)]);
         let after = world.after(&map, &second);
         assert_eq!(world.made.get(), 6, "two roles have changed");
+        assert_eq!(map.handover(&after), Handover::MayLack);
+        assert_eq!(map.handover(&world.after(&map, &first)), Handover::None);
+        let third = view(3, &[(0, 5, 1, 2), (6, 20, 3, 4)]);
+        assert_eq!(map.handover(&world.after(&map, &third)), Handover::Moved);
         assert_eq!(owner(&after, 11), owner(&map, 11));
         assert_eq!(owner(&after, 0).unwrap().1, 2);
         assert_eq!(after.primary_at(&at(1)).map(|member| member.id), None);

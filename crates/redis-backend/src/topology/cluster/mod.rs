@@ -18,7 +18,7 @@ mod scan;
 mod slot;
 mod view;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures_util::future::join_all;
 use larder_cache_core::{Call, Connections, ErrorKind, Key, Node, Result, Timestamp};
@@ -36,6 +36,7 @@ use crate::address::Endpoint;
 use crate::config::{AtStart, ReadFrom};
 use crate::info;
 use crate::lane::Start;
+use crate::tracking::Reach;
 
 /// All nodes of a cluster, each with a lane of its own as soon as it is needed.
 #[derive(Debug)]
@@ -46,14 +47,27 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Where the node is that takes the writes of a key now.
-    pub(crate) async fn endpoint_of(&self, key: &Key, call: Call) -> Result<Arc<Endpoint>> {
+    /// Where the node is that takes the writes of a key now, and the connection to it.
+    pub(crate) async fn owner_of(&self, key: &Key, call: Call) -> Result<(Arc<Endpoint>, u64)> {
         let primary = self.primary(Slot::of(key.as_bytes()), call).await?;
         let turn = primary.lane().turn(call).await;
         if turn.is_err() {
             self.directory.request();
         }
-        Ok(Arc::clone(turn?.link().endpoint()))
+        let turn = turn?;
+        let link = turn.link();
+        Ok((Arc::clone(link.endpoint()), link.connection()))
+    }
+
+    /// Who knows until when all masters have told a watcher everything.
+    pub(crate) fn reach(&self) -> Weak<dyn Reach> {
+        let directory: Weak<Directory> = Arc::downgrade(&self.directory);
+        directory
+    }
+
+    /// A watcher was registered.
+    pub(crate) fn watched(&self) {
+        self.directory.open_all();
     }
 
     /// Asks for the map to be made anew.

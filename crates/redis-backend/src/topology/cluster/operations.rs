@@ -3,15 +3,12 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use larder_cache_core::{
-    Call, ErrorKind, Expiry, Head, Key, Lifetime, Operation, Reply, Result, Write,
-};
-use redis::Value;
+use larder_cache_core::{Call, ErrorKind, Expiry, Head, Key, Operation, Reply, Result, Write};
 
 use super::Cluster;
 use super::delivery::Delivery;
 use super::slot::Slot;
-use crate::commands::{self, Naming, Step, all_done, only, reply};
+use crate::commands::{self, Answer, Step, all_done, only, reply};
 use crate::config::ReadFrom;
 use crate::lane::Turn;
 
@@ -29,9 +26,9 @@ impl Cluster {
         let left = call.budget.saturating_sub(began.elapsed());
         let steps: Vec<Step<'_>> = keys.iter().map(Step::Get).collect();
         let answers = self.deliver(&steps, Call::within(left)).await;
-        let value = |answer: Result<Vec<Value>>| match answer {
+        let value = |answer: Answer| match answer {
             Err(error) if keys.len() > 1 && error.kind() == ErrorKind::WrongType => Ok(None),
-            answer => reply::value(only(answer?)?),
+            answer => reply::value(only(answer?.replies)?),
         };
         answers.into_iter().map(value).collect()
     }
@@ -73,7 +70,7 @@ impl Cluster {
         let steps: Vec<_> = keys.iter().map(|key| Step::Head(key, bytes)).collect();
         let answers = self.deliver(&steps, call).await.into_iter();
         answers
-            .map(|answer| commands::head_of(answer?, bytes))
+            .map(|answer| commands::head_of(answer?.replies, bytes))
             .collect()
     }
 
@@ -88,7 +85,7 @@ impl Cluster {
         }
         let call = Call::within(call.budget.saturating_sub(began.elapsed()));
         let steps: Vec<Step<'_>> = writes.iter().map(Step::Set).collect();
-        let stored = |answer: Result<Vec<Value>>| reply::stored(&only(answer?)?);
+        let stored = |answer: Answer| reply::stored(&only(answer?.replies)?);
         let answers = self.deliver(&steps, call).await;
         all_done(answers.into_iter().map(stored).collect(), 0)
     }
@@ -98,7 +95,7 @@ impl Cluster {
             .iter()
             .flat_map(|key| [Step::Delete(key), Step::DeleteBody(key)]);
         let steps: Vec<Step<'_>> = steps.collect();
-        let count = |answer: Result<Vec<Value>>| reply::count(&only(answer?)?);
+        let count = |answer: Answer| reply::count(&only(answer?.replies)?);
         let answers = self.deliver(&steps, call).await;
         let of_keys = answers.into_iter().step_by(2);
         let counts = all_done(of_keys.map(count).collect(), 0)?;
@@ -107,29 +104,16 @@ impl Cluster {
 
     pub(crate) async fn exists(&self, keys: &[Key], call: Call) -> Result<Vec<bool>> {
         let steps: Vec<Step<'_>> = keys.iter().map(Step::Exists).collect();
-        let is_there = |answer: Result<Vec<Value>>| Ok(reply::count(&only(answer?)?)? > 0);
+        let is_there = |answer: Answer| Ok(reply::count(&only(answer?.replies)?)? > 0);
         let answers = self.deliver(&steps, call).await;
         answers.into_iter().map(is_there).collect()
     }
 
     pub(crate) async fn ttl(&self, keys: &[Key], call: Call) -> Result<Vec<Option<Expiry>>> {
         let steps: Vec<Step<'_>> = keys.iter().map(Step::Ttl).collect();
-        let expiry = |answer: Result<Vec<Value>>| reply::expiry(&only(answer?)?);
+        let expiry = |answer: Answer| reply::expiry(&only(answer?.replies)?);
         let answers = self.deliver(&steps, call).await;
         answers.into_iter().map(expiry).collect()
-    }
-
-    pub(crate) async fn expire(
-        &self,
-        keys: &[Key],
-        lifetime: Lifetime,
-        call: Call,
-    ) -> Result<Vec<bool>> {
-        let step = |key| Step::Expire(key, lifetime, Naming::Digest);
-        let steps: Vec<Step<'_>> = keys.iter().map(step).collect();
-        let moved = |answer: Result<Vec<Value>>| commands::moved_or_not(&only(answer?)?);
-        let answers = self.deliver(&steps, call).await;
-        all_done(answers.into_iter().map(moved).collect(), 0)
     }
 
     pub(crate) async fn pipeline(
@@ -156,18 +140,19 @@ impl Cluster {
         }
         let replies = operations.iter().zip(answers);
         Ok(replies
-            .map(|(operation, answer)| commands::answer(operation, only(answer?)?))
+            .map(|(operation, answer)| commands::answer(operation, only(answer?.replies)?))
             .collect())
     }
 
-    async fn deliver(&self, steps: &[Step<'_>], call: Call) -> Vec<Result<Vec<Value>>> {
+    /// Brings steps to the nodes that hold their keys: an answer to each.
+    pub(crate) async fn deliver(&self, steps: &[Step<'_>], call: Call) -> Vec<Answer> {
         Delivery::new(&self.directory, self.read_from, steps, call)
             .answers()
             .await
     }
 }
 
-fn is_answered(answer: &Result<Vec<Value>>) -> bool {
+fn is_answered(answer: &Answer) -> bool {
     use ErrorKind::{CircuitOpen, Closed, Connection, Timeout};
     match answer {
         Ok(_) => true,

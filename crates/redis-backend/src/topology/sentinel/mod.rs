@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use larder_cache_core::{Call, Connections, Error, ErrorKind, Node, Random, Result, SystemRandom};
-use redis::Value;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -26,7 +25,7 @@ use super::cluster::jittered;
 use super::lanes::Lanes;
 use crate::config::ReadFrom;
 use crate::info;
-use crate::lane::{Lane, Place as LanePlace, Role, Start, Target};
+use crate::lane::{Lane, Place as LanePlace, Role, Start, Target, is_master};
 use crate::plan::Service;
 
 /// The master of a service, wherever it is, and its replicas.
@@ -200,17 +199,6 @@ async fn check_role(master: Arc<Lane>, patience: Duration) {
             Err(error) if error.kind() == ErrorKind::Auth => return,
             Ok(_) | Err(_) => {}
         }
-    }
-}
-
-fn is_master(role: &Value) -> bool {
-    match role {
-        Value::Array(parts) => match parts.first() {
-            Some(Value::BulkString(name)) => name == b"master",
-            Some(Value::SimpleString(name)) => name == "master",
-            _ => false,
-        },
-        _ => false,
     }
 }
 

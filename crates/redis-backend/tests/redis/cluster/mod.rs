@@ -3,6 +3,7 @@
 mod failover;
 mod migration;
 mod start;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -146,4 +147,5 @@ async fn replicas_are_read_from_where_that_is_wished() {
 async fn large_values_are_values_like_others() {
     let cluster = RedisCluster::start().unwrap();
     super::large::check_large_values(&backend(&cluster).await).await;
+    super::leases::check_large_fills(&backend(&cluster).await).await;
 }

@@ -6,6 +6,7 @@ use larder_cache_core::{Backend, Call, ErrorKind};
 use larder_redis_backend::{AtStart, ReadFrom, RedisBackend, RedisConfig};
 use larder_testkit::RedisSentinel;
 
+use super::watching::{News, Watched};
 use super::{SOON, ask, connect, eventually, key, observed, server, write};
 
 const BUDGET: Call = Call::within(Duration::from_millis(250));
@@ -231,4 +232,25 @@ async fn replicas_are_read_from_where_that_is_wished() {
     group.resume(master).unwrap();
     reader.close().await;
     assert_eq!(reader.connections().active, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_takes_over_may_have_forgotten() {
+    let group = RedisSentinel::start().unwrap();
+    let watched = Watched::connect(config(group.url())).await;
+    let before = group.master().unwrap();
+    group.kill(before);
+    eventually("the news of it", async || {
+        let news = watched.told.news();
+        let forgotten = news.iter().position(|news| *news == News::Forgotten)?;
+        news[forgotten..].contains(&News::ChangedAll).then_some(())
+    })
+    .await;
+    watched.caught_up().await;
+    let master = group.master().unwrap();
+    assert_ne!(master, before);
+    watched.told.take();
+    ask::<()>(&mut raw(&group, master), "SET t:n:a 1");
+    watched.caught_up().await;
+    assert_eq!(watched.told.take(), [News::Changed("t:n:a".into())]);
 }
