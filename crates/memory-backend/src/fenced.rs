@@ -60,7 +60,7 @@ impl Store {
             FillOutcome::Remove => End::Change(Change::Remove),
             FillOutcome::Release => End::Leave(None),
             FillOutcome::Hold(lasts) => End::Leave(Some(Lease {
-                token,
+                token: !token,
                 until: at.after(*lasts),
             })),
             other => return Err(unknown(other)),

@@ -80,7 +80,8 @@ pub enum FillOutcome {
     Remove,
     /// The lease is given back: a stale value stays as it is, a placeholder goes.
     Release,
-    /// A stale value stays, and nobody gets the lease for so long; a placeholder goes.
+    /// A stale value stays, and nobody gets the lease for so long, under the complement of the
+    /// token, so that this one can't fill any more; a placeholder goes.
     Hold(Duration),
 }
 

@@ -36,8 +36,7 @@ if is_stub then
   -- What the caller has read is the large value: its beginning is in the stub, behind 16 bytes
   -- of identity and its length.
   local stub = redis.call('GETRANGE', key, 0, HEADER + 24 + HEADER - 1)
-  local total = struct.unpack('<I8', stub, HEADER + 17)
-  if is_sound(stub, HEADER + 25, total) then
+  if #stub >= HEADER + 24 and is_sound(stub, HEADER + 25, struct.unpack('<I8', stub, HEADER + 17)) then
     kind = string.byte(stub, HEADER + 25 + 36)
     local checksum = string.sub(stub, HEADER + 25 + 96, HEADER + 25 + 103)
     is_claimed = is_claimed or (claimed ~= '' and claimed == checksum)

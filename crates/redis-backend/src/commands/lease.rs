@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larder_cache_core::{
-    Claim, Entry, Fill, FillOutcome, Grant, Header, Key, Kind, LeaseRequest, Leased, Random,
-    Result, SystemRandom, Timestamp,
+    Claim, Entry, Fill, FillOutcome, Grant, Header, Key, Kind, LeaseRequest, Leased, Result,
+    Timestamp,
 };
 use redis::{Cmd, Pipeline, Value};
 
@@ -74,7 +74,7 @@ pub(super) fn add_fill(commands: &mut Pipeline, naming: Naming, fill: &Fill) -> 
         // Of an outcome from a later version this is the least.
         _ => script.arg("release").arg(""),
     };
-    script.arg(&SystemRandom.next_u64().max(1).to_le_bytes()[..]);
+    script.arg(&(!fill.grant.token).to_le_bytes()[..]);
     script.arg(body_key(&fill.key));
     commands.add_command(script);
     1 + usize::from(stored.is_some())

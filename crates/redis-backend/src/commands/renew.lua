@@ -21,11 +21,6 @@ end
 
 if not record or #record < 16 then return renew_all() end
 
-if names == '' then
-  if not is_soft then return renew_all() end
-  return patch(8, fresh)
-end
-
 local at, sets, found = 17, 0, nil
 while at <= #record do
   if at + 1 > #record then return renew_all() end
@@ -35,12 +30,14 @@ while at <= #record do
   if not found and string.sub(record, at + 2, epoch - 1) == names then found = epoch end
   sets, at = sets + 1, epoch + 16
 end
-if found then
+if names == '' then
+  if not is_soft then return renew_all() end
+  return patch(8, fresh)
+elseif found then
   return patch(found - 1 + (is_soft and 8 or 0), fresh)
 elseif sets >= tonumber(ARGV[4]) then
   return renew_all()
-else
-  local never = string.rep('\0', 8)
-  local epoch = is_soft and never .. fresh or fresh .. never
-  return patch(#record, struct.pack('<I2', #names) .. names .. epoch)
 end
+local never = string.rep('\0', 8)
+local epoch = is_soft and never .. fresh or fresh .. never
+return patch(#record, struct.pack('<I2', #names) .. names .. epoch)

@@ -226,10 +226,7 @@ fn sorted(rows: HashMap<String, Arc<Row>>) -> Vec<(String, Id)> {
 }
 
 fn change<T>(result: Result<T>) -> ChangeOutcome {
-    match result {
-        Ok(_) => ChangeOutcome::Made,
-        Err(_) => ChangeOutcome::Failed,
-    }
+    result.map_or(ChangeOutcome::Failed, |_| ChangeOutcome::Made)
 }
 
 fn outcome<T>(result: Result<T, LoadError<LoaderFailed>>) -> LoadOutcome<T> {

@@ -59,7 +59,7 @@ pub async fn a_fresh_entry_needs_no_lease(subject: &Subject) {
     let key = subject.key("key");
     let soon = subject.server_time(&key).await.after(HOUR);
     let other = id_of(&fresh("other"));
-    for kind in [Kind::Value, Kind::Absent, Kind::Stub] {
+    for kind in [Kind::Value, Kind::Absent] {
         for soft in [None, Some(soon)] {
             let mut entry = entry_of(kind, "body");
             entry.header.freshness.soft = soft;
@@ -80,7 +80,7 @@ pub async fn a_fresh_entry_needs_no_lease(subject: &Subject) {
 /// A stale entry stays under the lease, with all that it had; bytes that somebody read
 /// before do not change.
 pub async fn a_stale_entry_stays_under_its_lease(subject: &Subject) {
-    for kind in [Kind::Value, Kind::Absent, Kind::Stub] {
+    for kind in [Kind::Value, Kind::Absent] {
         let key = subject.key(&format!("{kind:?}"));
         let mut entry = stale("body");
         entry.header.kind = kind;

@@ -8,7 +8,7 @@ use super::subject::{Subject, assert_ends_in, some, write_for};
 /// Entries of all kinds become stale and lose their lease; everything else stays. Bytes
 /// that somebody read before do not change.
 pub async fn marked_entries_are_stale_and_stay(subject: &Subject) {
-    for kind in [Kind::Value, Kind::Absent, Kind::Stub] {
+    for kind in [Kind::Value, Kind::Absent] {
         let key = subject.key(&format!("{kind:?}"));
         let keys = std::slice::from_ref(&key);
         let soon = subject.server_time(&key).await.after(HOUR);

@@ -100,7 +100,7 @@ impl Model {
                 self.0.insert(key, held.clone());
             }
             Leave::Release if stored.body.is_some() => stored.token = None,
-            Leave::Hold if stored.body.is_some() => {}
+            Leave::Hold if stored.body.is_some() => stored.token = Some(!token),
             Leave::Remove | Leave::Release | Leave::Hold => {
                 self.0.remove(&key);
             }
