@@ -18,6 +18,15 @@ pub(crate) struct Change<'a> {
     outdates: bool,
 }
 
+/// What a change that was made left of the values before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// Nothing.
+    Replaced,
+    /// All, but staler.
+    Kept,
+}
+
 /// A change of all keys of a namespace that match.
 pub(crate) struct SweepingChange<'a> {
     shared: &'a Shared,
@@ -53,25 +62,50 @@ impl<'a> Change<'a> {
         self.made(nothing);
     }
 
+    /// The change was made, and left what stood there, for others to see.
+    pub(crate) fn made_stale(mut self) {
+        let keys = mem::take(&mut self.keys);
+        self.remember(&keys, Made::Kept);
+        self.outdate_all(keys);
+    }
+
+    /// Another change came before this one, which was not made.
+    pub(crate) fn gave_way(mut self) {
+        let keys = mem::take(&mut self.keys);
+        self.outdate_all(keys);
+    }
+
     /// The change was made. L1 may hold these values now, one for each key.
     pub(crate) fn made(mut self, slots: impl IntoIterator<Item = Option<Slot>>) {
         let keys = mem::take(&mut self.keys);
-        self.remember(&keys);
+        self.remember(&keys, Made::Replaced);
         for ((key, sample), slot) in keys.into_iter().zip(slots) {
             self.outdate(key, slot, sample);
         }
     }
 
-    /// Earlier changes that failed no longer matter, and a failover could lose this one.
-    fn remember(&self, keys: &[(&str, Generation)]) {
+    fn outdate_all(&self, keys: Vec<(&str, Generation)>) {
+        for (key, sample) in keys {
+            self.outdate(key, None, sample);
+        }
+    }
+
+    /// A failover could lose this change; and earlier ones that failed no longer matter, if
+    /// nothing is left of what they were to change.
+    fn remember(&self, keys: &[(&str, Generation)], made: Made) {
         let pending = &self.shared.pending;
         if !self.outdates || (!self.shared.is_shared() && pending.count() == 0) {
             return;
         }
         let settings = self.space.settings();
         let physical = |(key, _): &(&str, _)| self.shared.physical_key(&settings, key).ok();
-        let physical = keys.iter().filter_map(physical);
-        pending.made(physical, self.shared.clock.coarse());
+        let physical: Vec<_> = keys.iter().filter_map(physical).collect();
+        if made == Made::Replaced {
+            pending.replaced(&physical);
+        }
+        if self.shared.is_shared() {
+            pending.made(physical, self.shared.clock.coarse());
+        }
     }
 
     fn outdate(&self, key: &str, slot: Option<Slot>, sample: Generation) {
@@ -88,9 +122,7 @@ impl Drop for Change<'_> {
         if self.keys.is_empty() {
             return;
         }
-        for (key, sample) in &self.keys {
-            self.outdate(key, None, *sample);
-        }
+        self.outdate_all(self.keys.clone());
         if self.outdates {
             let settings = self.space.settings();
             let keys = self.keys.iter();

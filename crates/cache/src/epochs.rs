@@ -98,6 +98,10 @@ impl Epochs {
             record: Arc::new(record),
             generation,
         };
+        // What no entry can stand on is looked for again.
+        if !is_valid(&known.record) {
+            return known;
+        }
         let mut table = self.table(of);
         if table.len() >= MOST / SHARDS {
             table.clear();
@@ -205,8 +209,8 @@ impl Shared {
                 self.view(settings, &late, Source::Backend, budget).await?;
             }
             for (tag, known) in read.tags {
-                let held = self.l1.is_epoch_since(known.generation, captured.moment);
-                if !held || !self.trusts_epochs(settings) {
+                let is_since = self.l1.is_epoch_since(known.generation, captured.moment);
+                if !is_since || !self.trusts_epochs(settings) {
                     return Ok(None);
                 }
                 view.tags.insert(tag, known);
@@ -309,7 +313,7 @@ impl Shared {
         let mut known = Vec::with_capacity(of.len());
         for ((of, key), generation) in of.iter().zip(&keys).zip(generations) {
             let record = match stored.next().ok_or_else(unanswered)? {
-                Some(stored) => match EpochRecord::decode(&stored) {
+                Some(stored) => match EpochRecord::decode(&stored).filter(is_valid) {
                     Some(record) => record,
                     None => self.replace_epoch(key, budget).await?,
                 },
@@ -369,6 +373,11 @@ impl Shared {
         let mut of = tags.chain([Of::Namespace(&settings.prefix)]);
         of.any(|of| self.pending.holds(&self.epoch_key(of)))
     }
+}
+
+/// Whether an entry can stand on a record at all.
+fn is_valid(record: &EpochRecord) -> bool {
+    record.of_entry(&[]).standing(record.of_entry(&[])) == Standing::Valid
 }
 
 /// For how long the changes of others may go unseen in a namespace.

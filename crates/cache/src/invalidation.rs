@@ -1,6 +1,6 @@
 //! Invalidation of many entries at once, and of single ones softly.
 
-use larder_cache_core::{Event, Invalidation, Key, Result, Tag, Tags};
+use larder_cache_core::{EpochChange, Event, Invalidation, Key, Result, Tag, Tags};
 
 use crate::changes::Change;
 use crate::guards::Guard;
@@ -98,7 +98,7 @@ impl NamespaceHandle {
                 backend.mark_stale(&physical, call)
             })
             .await?;
-        change.made_away();
+        change.made_stale();
         Ok(marked.into_iter().any(|marked| marked))
     }
 }
@@ -124,7 +124,8 @@ impl Shared {
         Ok(Affected::Unknown)
     }
 
-    /// Changes epochs, and drops what this process knows of them before and after.
+    /// Changes epochs that one namespace or any stands on, and drops what this process knows
+    /// of them before and after.
     async fn change_epochs(
         &self,
         epochs: Vec<(Key, Vec<Tag>)>,
@@ -136,17 +137,12 @@ impl Shared {
         let changes: Vec<_> = changes
             .map(|(key, others)| self.epoch_change(key, others, effect))
             .collect();
-        let changing = ChangingEpochs {
-            shared: self,
-            keys: &keys,
-            space,
-            was_made: false,
-        };
+        let changing = ChangingEpochs::begin(self, &keys, space);
         let mut budget = self.budget(None);
         let backend = &self.backend;
         self.call("renew", &mut budget, |call| backend.renew(&changes, call))
             .await?;
-        changing.made();
+        changing.made(&changes);
         Ok(())
     }
 }
@@ -156,15 +152,41 @@ impl Shared {
 struct ChangingEpochs<'a> {
     shared: &'a Shared,
     keys: &'a [Key],
-    /// The namespace that they are of; `None`: of tags.
+    /// The namespace that stands on them; `None`: any may.
     space: Option<u32>,
     was_made: bool,
 }
 
-impl ChangingEpochs<'_> {
-    fn made(mut self) {
+impl<'a> ChangingEpochs<'a> {
+    /// From here on a load that is under way can't have known these epochs: the backend may
+    /// change them before it says so.
+    fn begin(shared: &'a Shared, keys: &'a [Key], space: Option<u32>) -> Self {
+        let changing = Self {
+            shared,
+            keys,
+            space,
+            was_made: false,
+        };
+        changing.outdate();
+        changing
+    }
+
+    fn outdate(&self) {
+        if self.shared.guards.hold(Guard::OwnChanges) {
+            for key in self.keys {
+                self.shared.l1.outdate_epoch(key.as_bytes());
+            }
+        }
+    }
+
+    /// Only a change that leaves no entry usable makes up for earlier ones that failed.
+    fn made(mut self, changes: &[EpochChange]) {
         self.was_made = true;
         let shared = self.shared;
+        let is_whole =
+            |change: &&EpochChange| change.effect == Invalidation::Hard && change.others.is_empty();
+        let whole = changes.iter().filter(is_whole).map(|change| &change.key);
+        shared.pending.replaced(whole);
         if shared.is_shared() {
             shared
                 .pending
@@ -175,15 +197,10 @@ impl ChangingEpochs<'_> {
 
 impl Drop for ChangingEpochs<'_> {
     fn drop(&mut self) {
-        if self.shared.guards.hold(Guard::OwnChanges) {
-            for key in self.keys {
-                self.shared.l1.outdate_epoch(key.as_bytes());
-            }
-            // Which of the loads under way have a tag, nobody knows before they end.
-            let space = self.space;
-            let of_space = |of: u32, _: &str| space.is_none_or(|space| space == of);
-            self.shared.flights.detach_matching(of_space);
-        }
+        self.outdate();
+        // Which of the loads under way have these tags, nobody knows before they end.
+        let is_meant = |of| self.space.is_none_or(|space| space == of);
+        self.shared.flights.detach_matching(|of, _| is_meant(of));
         if !self.was_made {
             self.shared.remember_failed(self.keys.iter().cloned());
         }

@@ -69,19 +69,23 @@ impl Pending {
         self.doubts.load(Ordering::Acquire)
     }
 
-    /// Changes of keys were made: earlier ones that failed no longer matter, and these may
-    /// be lost in a failover.
-    pub(crate) fn made(&self, keys: impl IntoIterator<Item = Key>, now: Moment) {
+    /// Keys have other values now: earlier changes of them that failed no longer matter.
+    pub(crate) fn replaced<'k>(&self, keys: impl IntoIterator<Item = &'k Key>) {
         let mut inner = self.lock();
         for key in keys {
-            inner.keys.remove(&key);
-            inner.made.push_back((now, key));
+            inner.keys.remove(key);
         }
+        self.publish(&inner);
+    }
+
+    /// Changes of keys were made, which may be lost in a failover.
+    pub(crate) fn made(&self, keys: impl IntoIterator<Item = Key>, now: Moment) {
+        let mut inner = self.lock();
+        inner.made.extend(keys.into_iter().map(|key| (now, key)));
         let is_old = |(at, _): &(Moment, Key)| now.since(*at) > MEMORY;
         while inner.made.len() > MOST || inner.made.front().is_some_and(is_old) {
             inner.made.pop_front();
         }
-        self.publish(&inner);
     }
 
     /// The changes that were made lately may be lost: they fail, after the fact.
@@ -274,6 +278,11 @@ mod tests {
         pending.settle(replayed, at(0));
         assert!(pending.holds(&key(1)), "the second failure is unanswered");
         pending.made([key(1)], at(0));
+        assert!(
+            pending.holds(&key(1)),
+            "another change does not make up for it"
+        );
+        pending.replaced(&[key(1)]);
         assert!(!pending.holds(&key(1)));
         assert_eq!(pending.count(), 0);
     }

@@ -119,13 +119,16 @@ impl Stats {
 }
 
 /// The reasons that are counted, each in its place.
-const REASONS: [MissReason; 11] = [
+const REASONS: [MissReason; 14] = [
     MissReason::NotFound,
     MissReason::Expired,
+    MissReason::Invalidated,
+    MissReason::Loading,
     MissReason::Schema,
     MissReason::Undecodable,
     MissReason::WrongType,
     MissReason::Backend,
+    MissReason::Pending,
     MissReason::Unreadable(Unreadable::Foreign),
     MissReason::Unreadable(Unreadable::Truncated),
     MissReason::Unreadable(Unreadable::UnknownVersion),

@@ -200,7 +200,7 @@ impl<V: Value> TypedCache<V> {
                     return Ok(true);
                 }
             }
-            change.made_away();
+            change.gave_way();
         }
         Err(contended())
     }

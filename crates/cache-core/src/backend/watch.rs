@@ -16,6 +16,8 @@ pub struct Watch {
 
 /// Is told what changes in a store, by whomever.
 ///
+/// A change that was made before a request is sent is told before that request is answered.
+///
 /// All methods are called in the order of the changes, from the task that reads a
 /// connection: they must return at once, and must not call the backend.
 pub trait Watcher: Debug + Send + Sync + 'static {
@@ -30,6 +32,6 @@ pub trait Watcher: Debug + Send + Sync + 'static {
 
     /// From now on answers may come from a server that lacks changes it, or another in its
     /// place, had confirmed: it was restarted, or a replica took over. Told before the first
-    /// such answer.
+    /// such answer, and before [`changed_all`](Watcher::changed_all), which follows at once.
     fn may_have_forgotten(&self);
 }

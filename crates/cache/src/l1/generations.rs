@@ -44,7 +44,7 @@ pub(crate) struct EpochGeneration {
     /// The group of the epoch.
     pub(super) group: u16,
     pub(super) generation: u64,
-    of_all: u64,
+    pub(super) of_all: u64,
 }
 
 /// A moment in the changes of all epochs.
@@ -150,6 +150,12 @@ impl Generations {
     #[inline]
     pub(super) fn of_epoch(&self, group: u16) -> u64 {
         self.of_epochs[usize::from(group)].load(Ordering::Acquire)
+    }
+
+    /// The generation of everything.
+    #[inline]
+    pub(super) fn of_all(&self) -> u64 {
+        self.of_all.load(Ordering::Acquire)
     }
 
     /// Moves the generation of an epoch.

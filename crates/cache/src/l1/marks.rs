@@ -7,8 +7,9 @@ use super::generations::{EpochGeneration, Generations};
 /// So many epochs fit into a slot: the namespace's and those of four tags.
 const FEW: usize = 5;
 
-/// The groups of the epochs that a slot stands on, and the sum of their generations.
-/// Generations only grow, so that the sum is the same as long as each of them is.
+/// The groups of the epochs that a slot stands on, and the sum of their generations, with
+/// that of everything for each. Generations only grow, so that the sum is the same as long
+/// as each of them is.
 #[derive(Clone, Debug)]
 pub(crate) struct Marks {
     sum: u64,
@@ -25,7 +26,8 @@ impl Marks {
         for (place, epoch) in few.iter_mut().zip(first) {
             *place = epoch.group;
         }
-        let sum = epochs.iter().map(|epoch| epoch.generation);
+        let sum = epochs.iter();
+        let sum = sum.map(|epoch| epoch.generation.wrapping_add(epoch.of_all));
         Self {
             sum: sum.fold(0, u64::wrapping_add),
             few,
@@ -40,8 +42,10 @@ impl Marks {
         let few = &self.few[..usize::from(self.count)];
         let more = self.more.as_deref().unwrap_or_default();
         let groups = few.iter().chain(more);
+        let of_all = generations.of_all();
         let now = groups.fold(0, |sum: u64, group| {
             sum.wrapping_add(generations.of_epoch(*group))
+                .wrapping_add(of_all)
         });
         now == self.sum
     }
@@ -64,6 +68,18 @@ mod tests {
             generations.bump_epoch(key.as_bytes());
             assert!(!marks.are_current(&generations), "{key} of {count}");
         }
+    }
+
+    /// What was sampled before everything changed stays outdated, whatever was sampled after.
+    #[test]
+    fn everything_counts() {
+        let generations = Generations::new();
+        let before = generations.sample_epoch(b"a");
+        generations.bump_all();
+        let after = generations.sample_epoch(b"b");
+        assert!(Marks::of(&[after]).are_current(&generations));
+        assert!(!Marks::of(&[before]).are_current(&generations));
+        assert!(!Marks::of(&[before, after]).are_current(&generations));
     }
 
     #[test]

@@ -202,7 +202,9 @@ impl Memory {
             return true;
         }
         let told = Moment::from_nanos(self.told_until.load(Ordering::Acquire));
-        now.since(told) <= Duration::from_nanos(window).saturating_add(outage)
+        let is_within = now.since(told) <= Duration::from_nanos(window).saturating_add(outage);
+        // By a clock that began just now, "never" would not be long ago.
+        told.as_nanos() > 0 && is_within
     }
 
     /// How long ago the backend last gave a sign; `None`: never.

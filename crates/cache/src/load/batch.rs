@@ -198,7 +198,7 @@ async fn load<K, V, E, M, R, F, Fut>(
         let hurries = patience.is_over();
         let (ours, others) = lease(&shared, &job.space, missing, &mut terms, hurries).await;
         if ours.is_empty() {
-            wait_for_first(&shared, &job.space, first_to_end(&others), &patience).await;
+            wait_for_first(&shared, &job.space, first_to_end(&others), &mut patience).await;
         } else {
             let loader = loader.clone();
             run(&mut job, ours, &terms, loader).await;
@@ -390,7 +390,7 @@ async fn wait_for_first(
     shared: &Shared,
     state: &SpaceState,
     first: Option<(String, Vacancy, Duration)>,
-    patience: &Patience,
+    patience: &mut Patience,
 ) {
     if let Some((key, vacancy, left)) = first {
         patience.wait(shared, state, &key, &vacancy, left).await;

@@ -1,5 +1,6 @@
 //! The lease of a key: who of all processes loads it, and how the others wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
@@ -7,7 +8,7 @@ use larder_cache_core::{
 };
 use tokio::time::Instant;
 
-use super::options::LoadTerms;
+use super::options::{LoadTerms, YEAR};
 use crate::epochs::Captured;
 use crate::reading::Vacancy;
 use crate::shared::{Budget, Shared, SpaceState};
@@ -22,7 +23,7 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) enum Permission {
     /// Store it.
-    Store(Box<Permit>),
+    Store(Permit),
     /// Return it, and not store it.
     Withhold(RefusalReason),
 }
@@ -31,7 +32,7 @@ pub(crate) enum Permission {
 #[derive(Debug)]
 pub(crate) struct Permit {
     pub(crate) grant: Grant,
-    pub(crate) captured: Captured,
+    pub(crate) captured: Arc<Captured>,
 }
 
 /// How an attempt to get the lease ended.
@@ -52,12 +53,12 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    /// So many times a value may come and go while one looks.
+    /// So many times a value may come and go while one looks, between two waits.
     const ATTEMPTS: u32 = 100;
 
     pub(crate) fn new(shared: &Shared) -> Self {
         Self {
-            until: Instant::now() + shared.lease,
+            until: Instant::now() + shared.lease.min(YEAR),
             attempts: 0,
         }
     }
@@ -70,14 +71,15 @@ impl Patience {
 
     /// Waits until a key is changed, or it is time to look again.
     pub(crate) async fn wait(
-        &self,
+        &mut self,
         shared: &Shared,
         space: &SpaceState,
         key: &str,
         vacancy: &Vacancy,
         held: Duration,
     ) {
-        let poll = if shared.is_watched() {
+        self.attempts = 0;
+        let poll = if shared.is_watched() && !shared.l1.is_off() {
             WATCHED_POLL
         } else {
             POLL
@@ -118,10 +120,8 @@ impl Shared {
         budget: &mut Budget,
     ) -> Result<Vec<Attempt>> {
         let settings = space.settings();
-        let mut captured = Vec::with_capacity(keys.len());
         let mut requests = Vec::with_capacity(keys.len());
         for (key, vacancy) in keys {
-            captured.push(self.capture(&settings, &terms.tags, budget).await?);
             requests.push(LeaseRequest {
                 key: self.physical_key(&settings, key)?,
                 token: self.fresh(),
@@ -129,19 +129,21 @@ impl Shared {
                 claim: vacancy.claim,
             });
         }
+        let captured = self.capture(&settings, &terms.tags, budget).await?;
+        let captured = Arc::new(captured);
         let backend = &self.backend;
         let leased = self
             .call("lease", budget, |call| backend.lease(&requests, call))
             .await?;
-        let attempt = |(leased, captured)| match leased {
+        let attempt = |leased| match leased {
             Leased::Granted(grant) => {
-                let permit = Permit { grant, captured };
-                Attempt::Permission(Permission::Store(Box::new(permit)))
+                let captured = Arc::clone(&captured);
+                Attempt::Permission(Permission::Store(Permit { grant, captured }))
             }
             Leased::Held(left) => Attempt::Held(left),
             Leased::Fresh => Attempt::Fresh,
         };
-        Ok(leased.into_iter().zip(captured).map(attempt).collect())
+        Ok(leased.into_iter().map(attempt).collect())
     }
 
     /// Ends the leases of loads that failed. Nobody asks the loader again for a while where

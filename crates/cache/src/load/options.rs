@@ -56,7 +56,8 @@ impl LoadOptions {
     }
 }
 
-const YEAR: Duration = Duration::from_secs(365 * 86_400);
+/// Longer than anybody waits, and within all clocks.
+pub(super) const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 impl LoadTerms {
     /// Until when a caller waits, if it begins now. A timeout beyond all clocks is a year.

@@ -326,6 +326,12 @@ impl Task {
                 Ok(Found::Absent(_)) if self.wanted == Wanted::ValueOrAbsence => {
                     return Waiting::Loaded(None);
                 }
+                // The other process takes its time, or has failed to just now.
+                Ok(Found::Stale(value, _, vacancy)) if vacancy.held.is_some() => {
+                    let of = space.registered.space();
+                    shared.emit(&space, &Event::StaleServed { space: of, key });
+                    return Waiting::Loaded(Some(value));
+                }
                 Ok(Found::Absent(vacancy) | Found::Stale(_, _, vacancy)) => Some(vacancy),
                 Ok(Found::Missing(_, vacancy)) => vacancy,
                 Err(_) => None,

@@ -2,18 +2,28 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod batches;
+mod coherence;
 mod damage;
+mod epochs;
 mod events;
+mod failovers;
+mod fleet;
+mod fleet_schedules;
+mod if_absent;
 mod l1;
+mod leases;
 mod lifecycle;
 mod loads;
 mod namespaces;
 mod outage;
 mod pending;
 mod pipelines;
+mod policies;
 mod races;
 mod schedules;
 mod stale;
 mod terms;
 mod types;
+mod watched;
 mod world;
+mod write_through;

@@ -151,3 +151,16 @@ fn a_caller_who_ends_with_the_runtime_harms_nobody() {
     drop(runtime);
     assert_eq!(world.cache.stats().background_tasks, 0);
 }
+
+/// What is only made stale could still be served: the deletion is made up for.
+#[tokio::test(start_paused = true)]
+async fn making_stale_does_not_settle_a_deletion() {
+    let world = world();
+    world.users().set("7", "old".to_owned()).await.unwrap();
+    world.chaos.on(Method::Delete).next(1, Fault::refused());
+    world.users().delete("7").await.unwrap_err();
+    world.users().mark_stale("7").await.unwrap();
+    assert_eq!(load(&world, "new").await, "new", "the old value is there");
+    replayed(&world).await;
+    assert_eq!(world.stored("7").await, None);
+}

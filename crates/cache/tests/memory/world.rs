@@ -105,7 +105,7 @@ pub(crate) fn physical(key: &str) -> Key {
     KeyPrefix::new("app").unwrap().value("users", key).unwrap()
 }
 
-fn process(clock: &Arc<ManualClock>) -> CacheBuilder {
+pub(crate) fn process(clock: &Arc<ManualClock>) -> CacheBuilder {
     let users = Namespace::new("users")
         .ttl(TTL)
         .grace(GRACE)
@@ -251,6 +251,12 @@ impl Events {
     pub(crate) fn take(&self) -> Vec<String> {
         let all = std::mem::take(&mut *self.0.lock().unwrap());
         all.into_iter().filter(|e| !e.starts_with("call")).collect()
+    }
+
+    /// How many events since the last time have this in their line.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        let all = self.0.lock().unwrap();
+        all.iter().filter(|event| event.contains(part)).count()
     }
 
     pub(crate) fn take_all(&self) -> Vec<String> {

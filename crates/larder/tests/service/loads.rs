@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder::{LoadError, Loaded, SetOptions};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::backing::{Backing, eventually};
 
@@ -103,16 +103,17 @@ pub(crate) async fn a_deletion_during_a_load(backing: &Backing) {
     for namespace in ["users", "remote"] {
         let names = cache.namespace(namespace).unwrap().typed::<String>();
         let gate = Arc::new(Semaphore::new(0));
+        let begun = Arc::new(Notify::new());
         let loading = tokio::spawn({
-            let (names, gate) = (names.clone(), gate.clone());
+            let (names, gate, began) = (names.clone(), gate.clone(), begun.clone());
             let loader = move || async move {
-                gate.add_permits(1);
-                gate.acquire_many(2).await.unwrap().forget();
+                began.notify_one();
+                gate.acquire().await.unwrap().forget();
                 Ok::<_, Error>("before".to_owned())
             };
             async move { names.get_or_load("7", loader).await }
         });
-        eventually("the load", async || gate.available_permits() == 1).await;
+        begun.notified().await;
         names.delete("7").await.unwrap();
         gate.add_permits(1);
         assert_eq!(*loading.await.unwrap().unwrap(), "before");

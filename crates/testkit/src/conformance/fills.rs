@@ -164,8 +164,8 @@ pub async fn moved_expiry_keeps_the_lease(subject: &Subject) {
     };
     let moved = subject.expire(std::slice::from_ref(&key), lifetime).await;
     assert_eq!(moved, [true]);
-    assert!(!subject.fill(&key, grant, store(&fresh("late"))).await);
-    assert_eq!(subject.entry(&key).await.body, "old");
+    assert!(subject.fill(&key, grant, store(&fresh("new"))).await);
+    assert_eq!(subject.entry(&key).await.body, "new");
 }
 
 /// A fill after its placeholder has expired is refused and leaves nothing behind.
