@@ -16,6 +16,8 @@ pub(crate) struct Change<'a> {
     keys: Vec<(&'a str, Generation)>,
     /// Whether the backend's values are outdated where it failed.
     outdates: bool,
+    /// How often what was made had been doubted before.
+    doubts: u64,
 }
 
 /// What a change that was made left of the values before it.
@@ -47,6 +49,7 @@ impl<'a> Change<'a> {
             space,
             keys: keys.into_iter().map(announced).collect(),
             outdates: true,
+            doubts: shared.pending.doubts(),
         }
     }
 
@@ -103,8 +106,11 @@ impl<'a> Change<'a> {
         if made == Made::Replaced {
             pending.replaced(&physical);
         }
-        if self.shared.is_shared() {
-            pending.made(physical, self.shared.clock.coarse());
+        if pending.doubts() != self.doubts {
+            // It was confirmed by what may have forgotten it since.
+            self.shared.remember_failed(physical);
+        } else if self.shared.is_shared() {
+            self.shared.remember_made(physical);
         }
     }
 

@@ -1,12 +1,13 @@
 //! What is known of epochs, and what entries are worth by them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larder_cache_core::{
-    Epoch, EpochChange, EpochRecord, EpochRequest, Error, ErrorKind, Header, Invalidation, Key, L1,
-    Namespace, Result, Standing, Tag, TagEpoch,
+    Bytes, Epoch, EpochChange, EpochRecord, EpochRequest, Error, ErrorKind, Header, Invalidation,
+    Key, L1, Namespace, Result, Standing, Tag, TagEpoch,
 };
 
 use crate::guards::Guard;
@@ -28,6 +29,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Epochs {
     namespaces: Table,
     tags: Box<[Table]>,
+    /// How many were read until now.
+    reads: AtomicU64,
 }
 
 /// Epochs by the name of what they are of.
@@ -39,6 +42,8 @@ pub(crate) struct Known {
     record: Arc<EpochRecord>,
     /// Of the epoch, before it was asked for.
     generation: EpochGeneration,
+    /// Which of all reads it came from.
+    read: u64,
 }
 
 /// Whose epoch.
@@ -62,8 +67,6 @@ pub(crate) enum Source {
 pub(crate) struct View {
     namespace: Known,
     tags: HashMap<Tag, Known>,
-    /// Some of it has just been read.
-    is_new: bool,
 }
 
 /// The epochs that a load or a write begins with.
@@ -71,6 +74,8 @@ pub(crate) struct View {
 pub(crate) struct Captured {
     view: View,
     moment: EpochMoment,
+    /// How many epochs had been read before.
+    reads: u64,
 }
 
 /// What an entry stands on.
@@ -86,6 +91,7 @@ impl Epochs {
         Self {
             namespaces: Mutex::default(),
             tags: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            reads: AtomicU64::new(0),
         }
     }
 
@@ -97,6 +103,7 @@ impl Epochs {
         let known = Known {
             record: Arc::new(record),
             generation,
+            read: self.reads.fetch_add(1, Ordering::AcqRel) + 1,
         };
         // What no entry can stand on is looked for again.
         if !is_valid(&known.record) {
@@ -177,18 +184,21 @@ impl Shared {
         budget: &mut Budget,
     ) -> Result<Captured> {
         let moment = self.l1.epoch_moment();
+        let reads = self.epochs.reads.load(Ordering::Acquire);
         let view = self.view(settings, tags, Source::Memory, budget).await?;
-        Ok(Captured { view, moment })
+        Ok(Captured {
+            view,
+            moment,
+            reads,
+        })
     }
 
     /// What an entry with these tags, which are sorted, will stand on after a load that began
     /// with what was captured.
     ///
-    /// The epoch of a tag that only the loader names was not captured. It is read now, and
-    /// counts if it was not changed since the load began. The backend tells of a change
-    /// before it answers what is asked after it, but may answer what is asked in the same
-    /// moment first: so that it is asked twice. `None`: the epoch was changed, or that can't
-    /// be known.
+    /// The epoch of a tag that only the loader names was not captured. It counts if it was
+    /// known when the load began, or can be seen now not to have changed since. `None`: it
+    /// was changed, or that can't be known.
     pub(crate) async fn stand_after(
         &self,
         captured: &Captured,
@@ -203,20 +213,87 @@ impl Shared {
         let mut view = captured.view.clone();
         let is_late = |tag: &&Tag| !view.tags.contains_key(*tag);
         let late: Vec<Tag> = tags.iter().filter(is_late).cloned().collect();
-        if !late.is_empty() {
-            let read = self.view(settings, &late, Source::Memory, budget).await?;
-            if self.is_shared() && read.is_new {
-                self.view(settings, &late, Source::Backend, budget).await?;
-            }
-            for (tag, known) in read.tags {
-                let is_since = self.l1.is_epoch_since(known.generation, captured.moment);
-                if !is_since || !self.trusts_epochs(settings) {
-                    return Ok(None);
-                }
-                view.tags.insert(tag, known);
+        let mut unknown = Vec::new();
+        for tag in late {
+            match self.held(&tag, captured) {
+                Some(known) => drop(view.tags.insert(tag, known)),
+                None => unknown.push(tag),
             }
         }
-        Ok(Some(view.stand(tags)))
+        if !unknown.is_empty() {
+            let Some(seen) = Box::pin(self.unchanged(&unknown, captured, budget)).await? else {
+                return Ok(None);
+            };
+            view.tags.extend(unknown.into_iter().zip(seen));
+        }
+        let trusted = view.tags.len() == captured.view.tags.len() || self.trusts_epochs(settings);
+        Ok(trusted.then(|| view.stand(tags)))
+    }
+
+    /// The epoch of a tag that was known when a load began, if it is so still.
+    fn held(&self, tag: &Tag, captured: &Captured) -> Option<Known> {
+        let known = self.epochs.get(Of::Tag(tag))?;
+        let was_known = known.read <= captured.reads;
+        let is_since = self.l1.is_epoch_since(known.generation, captured.moment);
+        (was_known && is_since).then_some(known)
+    }
+
+    /// The epochs of tags that were not known when a load began, if none was changed since.
+    ///
+    /// The backend tells of a change before it answers what is asked after it, but may answer
+    /// first what is asked in the same moment: so that it is asked twice. Where there is no
+    /// record yet, and none came and went, one is made.
+    async fn unchanged(
+        &self,
+        tags: &[Tag],
+        captured: &Captured,
+        budget: &mut Budget,
+    ) -> Result<Option<Vec<Known>>> {
+        let keys: Vec<Key> = tags
+            .iter()
+            .map(|tag| self.epoch_key(Of::Tag(tag)))
+            .collect();
+        let generations: Vec<_> = keys.iter().map(|key| self.l1.sample_epoch(key)).collect();
+        let backend = &self.backend;
+        let get = |call| backend.get(&keys, call);
+        let first = self.call("epochs", budget, get).await?;
+        let second = self.call("epochs", budget, get).await?;
+        let is_since = |known| self.l1.is_epoch_since(known, captured.moment);
+        if first != second || !generations.iter().all(|known| is_since(*known)) {
+            return Ok(None);
+        }
+        let requests: Vec<_> = keys.iter().map(|key| self.epoch_request(key)).collect();
+        let absent = first
+            .iter()
+            .zip(&requests)
+            .filter(|(stored, _)| stored.is_none());
+        let absent: Vec<_> = absent.map(|(_, request)| request.clone()).collect();
+        if !absent.is_empty() {
+            let made = self.call("epochs", budget, |call| {
+                backend.epochs(&absent, EPOCH_TTL, call)
+            });
+            let ours = absent.iter().zip(made.await?);
+            let is_ours = |(request, made): (&EpochRequest, Option<Bytes>)| {
+                let record = made.as_deref().and_then(EpochRecord::decode);
+                record == Some(EpochRecord::new(request.proposed))
+            };
+            if !ours.map(is_ours).all(|is_ours| is_ours) {
+                return Ok(None);
+            }
+        }
+        let mut known = Vec::with_capacity(tags.len());
+        for (index, (tag, stored)) in tags.iter().zip(first).enumerate() {
+            let record = match stored {
+                None => EpochRecord::new(requests[index].proposed),
+                Some(stored) => match EpochRecord::decode(&stored).filter(is_valid) {
+                    Some(record) => record,
+                    None => self.replace_epoch(&keys[index], budget).await?,
+                },
+            };
+            let of = Of::Tag(tag);
+            known.push(self.epochs.insert(of, record, generations[index]));
+        }
+        Ok(Some(known))
     }
 
     /// What a write on these terms stands on, as of now.
@@ -277,7 +354,6 @@ impl Shared {
         Ok(View {
             namespace,
             tags: view,
-            is_new: !unknown.is_empty(),
         })
     }
 
@@ -295,14 +371,7 @@ impl Shared {
         }
         let keys: Vec<Key> = of.iter().map(|of| self.epoch_key(*of)).collect();
         let generations: Vec<_> = keys.iter().map(|key| self.l1.sample_epoch(key)).collect();
-        let request = |key: &Key| EpochRequest {
-            key: key.clone(),
-            proposed: Epoch {
-                hard: self.fresh(),
-                soft: self.fresh(),
-            },
-        };
-        let requests: Vec<_> = keys.iter().map(request).collect();
+        let requests: Vec<_> = keys.iter().map(|key| self.epoch_request(key)).collect();
         let backend = &self.backend;
         let mut stored = self
             .call("epochs", budget, |call| {
@@ -322,6 +391,16 @@ impl Shared {
             known.push(self.epochs.insert(*of, record, generation));
         }
         Ok(known)
+    }
+
+    fn epoch_request(&self, key: &Key) -> EpochRequest {
+        EpochRequest {
+            key: key.clone(),
+            proposed: Epoch {
+                hard: self.fresh(),
+                soft: self.fresh(),
+            },
+        }
     }
 
     /// Puts an epoch in the place of what is none.

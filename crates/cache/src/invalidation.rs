@@ -155,6 +155,8 @@ struct ChangingEpochs<'a> {
     /// The namespace that stands on them; `None`: any may.
     space: Option<u32>,
     was_made: bool,
+    /// How often what was made had been doubted before.
+    doubts: u64,
 }
 
 impl<'a> ChangingEpochs<'a> {
@@ -166,6 +168,7 @@ impl<'a> ChangingEpochs<'a> {
             keys,
             space,
             was_made: false,
+            doubts: shared.pending.doubts(),
         };
         changing.outdate();
         changing
@@ -181,16 +184,18 @@ impl<'a> ChangingEpochs<'a> {
 
     /// Only a change that leaves no entry usable makes up for earlier ones that failed.
     fn made(mut self, changes: &[EpochChange]) {
-        self.was_made = true;
         let shared = self.shared;
+        if shared.pending.doubts() != self.doubts {
+            // It was confirmed by what may have forgotten it since.
+            return;
+        }
+        self.was_made = true;
         let is_whole =
             |change: &&EpochChange| change.effect == Invalidation::Hard && change.others.is_empty();
         let whole = changes.iter().filter(is_whole).map(|change| &change.key);
         shared.pending.replaced(whole);
         if shared.is_shared() {
-            shared
-                .pending
-                .made(self.keys.iter().cloned(), shared.clock.coarse());
+            shared.remember_made(self.keys.iter().cloned());
         }
     }
 }

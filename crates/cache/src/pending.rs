@@ -2,6 +2,7 @@
 //! of their keys may be outdated.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -32,6 +33,9 @@ struct Inner {
     is_replaying: bool,
     /// Changes that were made lately, the oldest first.
     made: VecDeque<(Moment, Key)>,
+    /// The epochs of the namespaces of those that are not remembered, and when the last of
+    /// them was made.
+    left_out: HashMap<Key, Moment>,
 }
 
 /// Which failure a replay is for: a key may fail again meanwhile.
@@ -78,21 +82,40 @@ impl Pending {
         self.publish(&inner);
     }
 
-    /// Changes of keys were made, which may be lost in a failover.
-    pub(crate) fn made(&self, keys: impl IntoIterator<Item = Key>, now: Moment) {
+    /// Changes of keys were made, which may be lost in a failover. Beyond the bound a key's
+    /// namespace takes its place.
+    pub(crate) fn made(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+        now: Moment,
+        overflow: impl Fn(&Key) -> Option<Key>,
+    ) {
         let mut inner = self.lock();
         inner.made.extend(keys.into_iter().map(|key| (now, key)));
         let is_old = |(at, _): &(Moment, Key)| now.since(*at) > MEMORY;
-        while inner.made.len() > MOST || inner.made.front().is_some_and(is_old) {
+        while inner.made.front().is_some_and(is_old) {
             inner.made.pop_front();
         }
+        while inner.made.len() > MOST {
+            let left_out = inner.made.pop_front();
+            if let Some((at, key)) = left_out
+                && let Some(namespace) = overflow(&key)
+            {
+                inner.left_out.insert(namespace, at);
+            }
+        }
+        inner.left_out.retain(|_, at| now.since(*at) <= MEMORY);
     }
 
     /// The changes that were made lately may be lost: they fail, after the fact.
     fn doubt(&self, overflow: impl Fn(&Key) -> Option<Key>) {
         self.doubts.fetch_add(1, Ordering::AcqRel);
-        let made = std::mem::take(&mut self.lock().made);
-        for (_, key) in made {
+        let (made, left_out) = {
+            let mut inner = self.lock();
+            (mem::take(&mut inner.made), mem::take(&mut inner.left_out))
+        };
+        let made = made.into_iter().map(|(_, key)| key);
+        for key in left_out.into_keys().chain(made) {
             self.add(key, &overflow);
         }
     }
@@ -132,7 +155,7 @@ impl Pending {
     }
 
     fn begin_replay(&self) -> bool {
-        !std::mem::replace(&mut self.lock().is_replaying, true)
+        !mem::replace(&mut self.lock().is_replaying, true)
     }
 
     /// Some of the keys; the replay is over where there are none.
@@ -166,6 +189,12 @@ impl Shared {
             self.pending.add(key, |key| self.epoch_of_namespace_of(key));
         }
         self.replay_pending();
+    }
+
+    /// Remembers changes that were made, for the case that a failover loses them.
+    pub(crate) fn remember_made(&self, keys: impl IntoIterator<Item = Key>) {
+        let overflow = |key: &Key| self.epoch_of_namespace_of(key);
+        self.pending.made(keys, self.clock.coarse(), overflow);
     }
 
     /// The backend may have lost changes that it had confirmed.
@@ -277,7 +306,7 @@ mod tests {
         pending.add(key(1), namespace);
         pending.settle(replayed, at(0));
         assert!(pending.holds(&key(1)), "the second failure is unanswered");
-        pending.made([key(1)], at(0));
+        pending.made([key(1)], at(0), namespace);
         assert!(
             pending.holds(&key(1)),
             "another change does not make up for it"
@@ -308,11 +337,20 @@ mod tests {
     #[test]
     fn what_was_made_lately_is_doubted() {
         let pending = Pending::default();
-        pending.made([key(1)], at(0));
-        pending.made([key(2)], at(29));
-        pending.made([key(3)], at(31));
+        pending.made([key(1)], at(0), namespace);
+        pending.made([key(2)], at(29), namespace);
+        pending.made([key(3)], at(31), namespace);
         pending.doubt(namespace);
         assert!(!pending.holds(&key(1)), "that was long ago");
         assert!(pending.holds(&key(2)) && pending.holds(&key(3)));
+    }
+
+    #[test]
+    fn of_too_many_that_were_made_the_namespace_is_doubted() {
+        let pending = Pending::default();
+        pending.made((0..=MOST).map(key), at(0), namespace);
+        pending.doubt(namespace);
+        assert!(pending.holds(&namespace(&key(0)).unwrap()));
+        assert!(!pending.holds(&key(0)) && pending.holds(&key(1)));
     }
 }

@@ -135,9 +135,12 @@ impl Shared {
     }
 
     /// How old a load may be for a caller to join it, in a namespace: where others make
-    /// changes, what it brings is as old as itself.
+    /// changes, what it brings is as old as itself. With the backend gone nobody knows of
+    /// their changes, and one load at a time is enough.
     pub(crate) fn joins_at_most(&self, settings: &Namespace) -> Option<Duration> {
-        self.shared.then(|| staleness(settings))
+        let staleness = staleness(settings);
+        let is_gone = self.is_watched() && !self.l1.is_told_within(staleness);
+        (self.shared && !is_gone).then_some(staleness)
     }
 
     pub(crate) fn budget(&self, asked: Option<Duration>) -> Budget {

@@ -198,13 +198,14 @@ impl Single<'_> {
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let follower = lead.follow();
-        if let Some(stale) = &stale {
-            lead.offer(Arc::clone(stale));
-        }
-        let soft = match vacancy {
-            Some(_) => self.terms.soft_deadline(),
-            // With no backend to store in, the loader's answer is worth the wait.
-            None => until,
+        // With no backend, nobody knows how old the value is: it is served if the loader
+        // fails, and not before.
+        let soft = match (&stale, vacancy) {
+            (Some(stale), Some(_)) => {
+                lead.offer(Arc::clone(stale));
+                self.terms.soft_deadline()
+            }
+            _ => until,
         };
         let mut task = self.task();
         let name = self.task_name("load");
@@ -320,8 +321,14 @@ impl Task {
                 }
                 patience.wait(&shared, &space, key, &free, left).await;
             }
-            let found = shared.fetch::<V>(&space, key, &mut self.terms.budget);
-            vacancy = match found.await {
+            // To look while others load costs nothing of the time for the backend, as long as
+            // it answers.
+            let mut budget = self.terms.budget;
+            let found = shared.fetch::<V>(&space, key, &mut budget).await;
+            if found.is_err() {
+                self.terms.budget = budget;
+            }
+            vacancy = match found {
                 Ok(Found::Fresh(value, _)) => return Waiting::Loaded(Some(value)),
                 Ok(Found::Absent(_)) if self.wanted == Wanted::ValueOrAbsence => {
                     return Waiting::Loaded(None);

@@ -295,10 +295,10 @@ async fn at_a_server_a_loaders_tag_is_asked_for_twice() {
             let tags = Tags::any(["late"]);
             b.users().invalidate_tags(tags).await.unwrap();
         }
-        let mut first = a.chaos.gate(Method::Epochs);
+        let mut first = a.chaos.gate(Method::Get);
         database.open();
         first.arrived().await;
-        let mut second = a.chaos.gate(Method::Epochs);
+        let mut second = a.chaos.gate(Method::Get);
         first.release();
         second.arrived().await;
         if change_is_told {
