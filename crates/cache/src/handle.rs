@@ -110,7 +110,7 @@ impl NamespaceHandle {
     }
 
     /// Deletes the values whose keys match a Redis glob pattern, and says how many. No load
-    /// that runs in this process now will put an older value back.
+    /// that began before puts an older value back.
     ///
     /// # Cost
     /// A scan of the whole backend, in pages, and a deletion per page. The budget is per

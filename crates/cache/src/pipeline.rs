@@ -113,7 +113,8 @@ impl<'a, V: Value> Pipeline<'a, V> {
     /// Sends the operations and answers for each in its place.
     ///
     /// # Cost
-    /// One round trip.
+    /// One round trip, and one more for each value that is stored or found whose epochs are
+    /// not known.
     ///
     /// # Errors
     /// When a key, value or option is refused (nothing was sent then), or when none of the

@@ -178,11 +178,12 @@ impl<V: Value> TypedCache<V> {
     /// Stores a value for the namespace's time to live.
     ///
     /// # Concurrency
-    /// No load that runs in this process now will put an older value back. Between two
+    /// No load that began before, in whichever process, puts an older value back. Between two
     /// setters the last writer wins.
     ///
     /// # Cost
-    /// One round trip.
+    /// One round trip, and one more where the epochs of its namespace or of a tag are not
+    /// known.
     ///
     /// # Errors
     /// Kind `InvalidKey`, `Codec` or `TooLarge`, or when the backend did not confirm it. In
@@ -323,9 +324,12 @@ impl<V: Value> TypedCache<V> {
     /// its own and in that caller's tracing span. A loader may load other keys; one that
     /// loads its own key waits for itself, until its timeout.
     ///
+    /// Of all processes that share the backend one at a time loads a key; the others wait for
+    /// what it stores, for as long as a [lease](crate::CacheBuilder::lease) lasts.
+    ///
     /// # Cost
-    /// On an L1 hit as [`get`](TypedCache::get); else one read from the backend, and after a
-    /// load one write.
+    /// On an L1 hit as [`get`](TypedCache::get); else one read from the backend, and for a
+    /// load a lease before it and a write after it.
     ///
     /// # Cancel safety
     /// A load that has begun goes on when its caller is dropped, and fills the cache.

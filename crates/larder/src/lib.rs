@@ -24,9 +24,10 @@
 //! # #[cfg(not(feature = "memory"))] fn main() {}
 //! ```
 //!
-//! Of many callers that want the same key one loads it; a backend that is down costs a call
-//! its budget at most and then the loader answers; bytes in the backend that are not ours
-//! are a miss. The guides are in `docs/`, beginning with `docs/getting-started.md`.
+//! Of many callers that want the same key, in all processes, one loads it; no load that began
+//! before a change outlives it; a backend that is down costs a call its budget at most and then
+//! the loader answers; bytes in the backend that are not ours are a miss. The guides are in
+//! `docs/`, beginning with `docs/getting-started.md`.
 //!
 //! # Features
 //! - `memory` (default): the embedded backend.
@@ -68,6 +69,9 @@ pub use self::config::Config;
 mod guides {
     #[doc = include_str!("../../../docs/getting-started.md")]
     struct GettingStarted;
+
+    #[doc = include_str!("../../../docs/consistency.md")]
+    struct Consistency;
 
     #[doc = include_str!("../../../README.md")]
     struct Readme;

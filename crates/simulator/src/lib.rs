@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Every read that returns a value as fresh is held against all changes before it: P1 to P3
-//! of `ARCHITECTURE.md`. The same seed gives the same schedule, to the last line of its
+//! of `docs/consistency.md`. The same seed gives the same schedule, to the last line of its
 //! trace, and each rule of the protocol can be left out, to see that the checker notices.
 //!
 //! ```

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use larder_cache::{CacheBuilder, Guard};
 
-/// A rule of the protocol, by its number in `ARCHITECTURE.md`.
+/// A rule of the protocol, by its number in `docs/consistency.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
     /// 1: a token or an epoch is never used twice.

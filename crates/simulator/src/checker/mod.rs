@@ -18,7 +18,7 @@ use crate::database::{Database, Id};
 use crate::plan::Plan;
 use crate::timeline::{Stamp, Timeline};
 
-/// A promise of `ARCHITECTURE.md`, or what every program owes.
+/// A promise of `docs/consistency.md`, or what every program owes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Promise {
     /// P1: nothing older than an acknowledged change, through the backend or in the process
