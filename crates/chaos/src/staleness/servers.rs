@@ -29,7 +29,7 @@ pub(super) enum Servers {
 
 /// Replication takes less: a master sends its replica a change together with the reply. What
 /// was acknowledged so long before a master was killed may be lost with it.
-pub(super) const REPLICATION_LAG: Duration = Duration::from_millis(50);
+pub(super) const REPLICATION_LAG: Duration = Duration::from_millis(250);
 
 /// Sentinels take a node for down after a second: no failover comes of a shorter hole.
 const LONGEST_HOLE_OF_SENTINELS: Duration = Duration::from_millis(700);
