@@ -272,12 +272,12 @@ impl Shared {
             let made = self.call("epochs", budget, |call| {
                 backend.epochs(&absent, EPOCH_TTL, call)
             });
-            let ours = absent.iter().zip(made.await?);
+            let mut ours = absent.iter().zip(made.await?);
             let is_ours = |(request, made): (&EpochRequest, Option<Bytes>)| {
                 let record = made.as_deref().and_then(EpochRecord::decode);
                 record == Some(EpochRecord::new(request.proposed))
             };
-            if !ours.map(is_ours).all(|is_ours| is_ours) {
+            if !ours.all(is_ours) {
                 return Ok(None);
             }
         }
