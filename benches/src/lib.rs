@@ -19,16 +19,16 @@ const ROUND_TIME: Duration = Duration::from_millis(4);
 
 /// Two candidates that are measured in turn.
 #[derive(Debug)]
-pub struct Paired {
-    name: &'static str,
+pub struct Paired<'a> {
+    name: &'a str,
     /// The most that the ratio may be, where there is a promise.
     promised: Option<f64>,
 }
 
-impl Paired {
+impl<'a> Paired<'a> {
     /// A comparison with a name.
     #[must_use]
-    pub const fn new(name: &'static str) -> Self {
+    pub const fn new(name: &'a str) -> Self {
         Self {
             name,
             promised: None,

@@ -6,9 +6,10 @@ use crate::failure::Failure;
 
 const PACKAGE: &str = "larder-benches";
 
-/// The suite that is no criterion suite, and the feature that adds other caches to it.
+/// The suites that are no criterion suites, and the feature that adds other caches to one.
 const HOT_PATH: &str = "hot-path";
 const PEERS: &str = "peers";
+const FRESHNESS: &str = "freshness";
 
 /// `cargo xtask bench [SUITE] [-- ARGS]`
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
@@ -17,7 +18,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for args in runs(own, suite_args, &workspace.package(PACKAGE)?.benches)? {
         cargo::run(cargo::command(&["bench", "-p", PACKAGE]).args(args))?;
     }
-    if own == [HOT_PATH] {
+    if own == [HOT_PATH] || own == [FRESHNESS] {
         return Ok(());
     }
     println!(
@@ -34,12 +35,15 @@ fn runs(
     existing: &[String],
 ) -> Result<Vec<Vec<String>>, Failure> {
     let chosen = choose(own, existing)?;
-    let (hot_path, criterion): (Vec<_>, Vec<_>) = chosen.iter().partition(|name| *name == HOT_PATH);
-    let hot_path_args = if own.is_empty() { &[] } else { suite_args };
+    let (hot_path, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|name| *name == HOT_PATH);
+    let (freshness, criterion): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|name| *name == FRESHNESS);
+    let own_args = if own.is_empty() { &[] } else { suite_args };
     let with_peers = ["--features", PEERS];
     let runs = [
         (criterion, suite_args, &[][..]),
-        (hot_path, hot_path_args, &with_peers[..]),
+        (freshness, own_args, &[][..]),
+        (hot_path, own_args, &with_peers[..]),
     ];
     Ok(runs
         .into_iter()
@@ -108,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_hot_path_is_built_with_peers() {
+    fn each_kind_of_suite_gets_its_own_arguments() {
         let check = |own: &[&str], expected: &[&str]| {
             let strings = |words: &[&str]| -> Vec<String> {
                 words.iter().map(|word| (*word).to_owned()).collect()
             };
-            let existing = strings(&["l1-hit", "hot-path", "backends"]);
+            let existing = strings(&["l1-hit", "hot-path", "freshness", "backends"]);
             let runs = runs(&strings(own), &strings(&["--quick"]), &existing);
             let lines: Vec<String> = runs
                 .ok()
@@ -128,10 +132,12 @@ mod tests {
             &["hot-path"],
             &["--features peers --bench hot-path -- --quick"],
         );
+        check(&["freshness"], &["--bench freshness -- --quick"]);
         check(
             &[],
             &[
                 "--bench l1-hit --bench backends -- --quick",
+                "--bench freshness --",
                 "--features peers --bench hot-path --",
             ],
         );

@@ -11,7 +11,7 @@ use larder_cache_core::{
 };
 
 use crate::guards::Guard;
-use crate::l1::{EpochGeneration, EpochMoment, Marks};
+use crate::l1::{EpochGeneration, EpochMoment, Marks, Memory};
 use crate::shared::{Budget, Shared};
 use crate::writing::Terms;
 
@@ -83,7 +83,8 @@ pub(crate) struct Captured {
 pub(crate) struct Stand {
     pub(crate) namespace: Epoch,
     pub(crate) tags: Vec<TagEpoch>,
-    pub(crate) marks: Marks,
+    /// `None`: what stands on it can't be kept in L1.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl Epochs {
@@ -143,9 +144,9 @@ impl<'a> Of<'a> {
 
 impl View {
     /// What an entry is worth, and what it stands on.
-    pub(crate) fn judge(&self, header: &Header) -> (Standing, Marks) {
+    pub(crate) fn judge(&self, header: &Header, l1: &Memory) -> (Standing, Option<Marks>) {
         let tags = header.tag_names();
-        let now = self.stand(&tags);
+        let now = self.stand(&tags, l1);
         let mut standing = header.namespace_epoch.standing(now.namespace);
         for (stored, now) in header.tags.iter().zip(&now.tags) {
             standing = standing.max(stored.epoch.standing(now.epoch));
@@ -155,7 +156,7 @@ impl View {
 
     /// What an entry with these tags, which are sorted, stands on. A tag that is not in view
     /// is never valid.
-    fn stand(&self, tags: &[Tag]) -> Stand {
+    fn stand(&self, tags: &[Tag], l1: &Memory) -> Stand {
         let mut generations = Vec::with_capacity(1 + tags.len());
         generations.push(self.namespace.generation);
         let epoch = |tag: &Tag| {
@@ -170,7 +171,7 @@ impl View {
         Stand {
             namespace: self.namespace.record.of_entry(&[]),
             tags: tags.map(|(tag, epoch)| TagEpoch { tag, epoch }).collect(),
-            marks: Marks::of(&generations),
+            marks: l1.marks(&generations),
         }
     }
 }
@@ -208,7 +209,7 @@ impl Shared {
     ) -> Result<Option<Stand>> {
         if !self.guards.hold(Guard::EpochsBeforeLoad) {
             let view = self.view(settings, tags, Source::Backend, budget).await?;
-            return Ok(Some(view.stand(tags)));
+            return Ok(Some(view.stand(tags, &self.l1)));
         }
         let mut view = captured.view.clone();
         let is_late = |tag: &&Tag| !view.tags.contains_key(*tag);
@@ -227,7 +228,7 @@ impl Shared {
             view.tags.extend(unknown.into_iter().zip(seen));
         }
         let trusted = view.tags.len() == captured.view.tags.len() || self.trusts_epochs(settings);
-        Ok(trusted.then(|| view.stand(tags)))
+        Ok(trusted.then(|| view.stand(tags, &self.l1)))
     }
 
     /// The epoch of a tag that was known when a load began, if it is so still.
@@ -304,7 +305,7 @@ impl Shared {
         budget: &mut Budget,
     ) -> Result<Stand> {
         let view = self.view(settings, &terms.tags, Source::Memory, budget);
-        Ok(view.await?.stand(&terms.tags))
+        Ok(view.await?.stand(&terms.tags, &self.l1))
     }
 
     /// The epochs of a namespace and of tags. Those that are not there are made.

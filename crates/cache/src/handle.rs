@@ -301,7 +301,7 @@ impl NamespaceHandle {
                 continue;
             };
             let now = times.of(key, budget).await?;
-            let valid = view.judge(header).0 == Standing::Valid
+            let valid = view.judge(header, &self.shared.l1).0 == Standing::Valid
                 && !self.shared.is_epoch_pending(&settings, header);
             let in_header = reading::fresh_for(header, &settings, compressor, now);
             let in_header = in_header.filter(|_| valid);

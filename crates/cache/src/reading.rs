@@ -10,7 +10,7 @@ use larder_cache_core::{
 };
 
 use crate::epochs::{Source, View, staleness};
-use crate::l1::{Generation, Marks, Slot};
+use crate::l1::{Generation, Marks, Slot, Window};
 use crate::lifetime;
 use crate::payload::{self, Compressor};
 use crate::shared::{Budget, Shared, SpaceState};
@@ -51,7 +51,8 @@ pub(crate) struct SlotTerms {
     pub(crate) hard: Option<Duration>,
     pub(crate) load_cost: Duration,
     pub(crate) value_bytes: usize,
-    pub(crate) marks: Marks,
+    /// `None`: it can't be kept in L1.
+    pub(crate) marks: Option<Marks>,
 }
 
 /// Something of ours under a key, and when it was read.
@@ -187,26 +188,25 @@ impl Shared {
             value: value.map(|value| value as _),
             stale_at,
             window,
-            marks: terms.marks,
-            value_bytes: terms.value_bytes as u64,
+            marks: terms.marks?,
+            value_bytes: u32::try_from(terms.value_bytes).unwrap_or(u32::MAX),
         })
     }
 
-    /// How long values of a namespace may stay in L1, and for how many nanoseconds without
-    /// a sign from the backend; `None`: not at all.
-    fn l1_bounds(&self, settings: &Namespace) -> Option<(Option<Duration>, u64)> {
+    /// How long values of a namespace may stay in L1, and for how long without a sign from
+    /// the backend; `None`: not at all.
+    fn l1_bounds(&self, settings: &Namespace) -> Option<(Option<Duration>, Window)> {
         let unwatched = !self.is_watched() && self.is_shared();
-        let told = u64::try_from(staleness(settings).as_nanos()).unwrap_or(u64::MAX - 1);
         match settings.l1 {
             _ if self.l1.is_off() => None,
             L1::Off => None,
-            L1::Ttl(bound) => Some((Some(bound), u64::MAX)),
-            _ if !self.is_shared() => Some((None, u64::MAX)),
+            L1::Ttl(bound) => Some((Some(bound), Window::ALWAYS)),
+            _ if !self.is_shared() => Some((None, Window::ALWAYS)),
             L1::Coherent { max_staleness, .. } if unwatched => {
-                Some((Some(max_staleness), u64::MAX))
+                Some((Some(max_staleness), Window::ALWAYS))
             }
-            _ if unwatched => Some((Some(L1_BOUND_UNWATCHED), u64::MAX)),
-            _ => Some((None, told)),
+            _ if unwatched => Some((Some(L1_BOUND_UNWATCHED), Window::ALWAYS)),
+            _ => Some((None, Window::of(staleness(settings)))),
         }
     }
 }
@@ -307,7 +307,9 @@ impl<'a> Reader<'a> {
         let view = view.await?;
         // An epoch that was read before may have been lost since, with all that was stored
         // under the one that took its place.
-        let doubtful = |stored: &&Stored<'_>| view.judge(&stored.entry.header).0 != Standing::Valid;
+        let doubtful = |stored: &&Stored<'_>| {
+            view.judge(&stored.entry.header, &self.shared.l1).0 != Standing::Valid
+        };
         let doubted: Vec<_> = sound().filter(doubtful).flat_map(Stored::tags).collect();
         let confirmed = match sound().any(|stored| doubtful(&stored)) {
             true => {
@@ -365,7 +367,7 @@ impl<'a> Reader<'a> {
         if self.shared.is_epoch_pending(self.settings, &entry.header) {
             return Found::Missing(MissReason::Pending, None);
         }
-        let (standing, marks) = view.judge(&entry.header);
+        let (standing, marks) = view.judge(&entry.header, &self.shared.l1);
         if standing == Standing::Gone {
             return useless(MissReason::Invalidated, id, sample);
         }

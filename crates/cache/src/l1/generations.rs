@@ -26,6 +26,8 @@ pub(crate) struct Generations {
     /// The number of each group's last change.
     of_epochs: Box<[AtomicU64]>,
     epoch_changes: AtomicU64,
+    /// The same, counted after the group has its number.
+    epoch_news: AtomicU64,
 }
 
 /// A generation as it was when a value was asked for.
@@ -71,6 +73,7 @@ impl Generations {
             of_all: AtomicU64::new(0),
             of_epochs: zeros(GENERATIONS),
             epoch_changes: AtomicU64::new(0),
+            epoch_news: AtomicU64::new(0),
         }
     }
 
@@ -163,6 +166,14 @@ impl Generations {
         let group = usize::from(self.group(key));
         let number = self.epoch_changes.fetch_add(1, Ordering::AcqRel) + 1;
         self.of_epochs[group].fetch_max(number, Ordering::AcqRel);
+        self.epoch_news.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How often any epoch was changed. Whoever finds an epoch to be current after asking
+    /// for this will find another number once the epoch was changed.
+    #[inline]
+    pub(super) fn epoch_news(&self) -> u64 {
+        self.epoch_news.load(Ordering::Acquire)
     }
 
     /// The present moment in the changes of epochs.

@@ -1,52 +1,68 @@
 //! Marks: the epochs that a slot stands on.
 
-use std::sync::Arc;
-
 use super::generations::{EpochGeneration, Generations};
 
-/// So many epochs fit into a slot: the namespace's and those of four tags.
+/// So many epochs are told apart: the namespace's and those of four tags.
 const FEW: usize = 5;
 
-/// The groups of the epochs that a slot stands on, and the sum of their generations, with
-/// that of everything for each. Generations only grow, so that the sum is the same as long
-/// as each of them is.
-#[derive(Clone, Debug)]
+/// Stands for more than a few.
+const MANY: u16 = u16::MAX;
+
+/// The groups of the epochs that a slot stands on, and the sum of their generations and of
+/// that of everything. Generations only grow, so that the sum is the same as long as each of
+/// them is. A slot that stands on more than a few goes with any change of any epoch.
+///
+/// Three words, as every hit copies them.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Marks {
     sum: u64,
-    few: [u16; FEW],
-    count: u8,
-    /// The groups beyond the few.
-    more: Option<Arc<[u16]>>,
+    /// The groups of the second to the fifth, 16 bits each.
+    next: u64,
+    /// The group of the first.
+    first: u16,
+    count: u16,
 }
 
 impl Marks {
-    pub(crate) fn of(epochs: &[EpochGeneration]) -> Self {
-        let mut few = [0; FEW];
-        let (first, rest) = epochs.split_at(epochs.len().min(FEW));
-        for (place, epoch) in few.iter_mut().zip(first) {
-            *place = epoch.group;
+    /// The marks of a slot; `None` where everything changed between the samples, so that it
+    /// must not be kept.
+    pub(crate) fn of(epochs: &[EpochGeneration], generations: &Generations) -> Option<Self> {
+        let of_all = epochs.first().map_or(0, |epoch| epoch.of_all);
+        if epochs.iter().any(|epoch| epoch.of_all != of_all) {
+            return None;
         }
-        let sum = epochs.iter();
-        let sum = sum.map(|epoch| epoch.generation.wrapping_add(epoch.of_all));
-        Self {
-            sum: sum.fold(0, u64::wrapping_add),
-            few,
-            count: first.len() as u8,
-            more: (!rest.is_empty()).then(|| rest.iter().map(|epoch| epoch.group).collect()),
+        let (few, news) = (epochs.len() <= FEW, generations.epoch_news());
+        if !few
+            && !epochs
+                .iter()
+                .all(|epoch| generations.is_epoch_current(*epoch))
+        {
+            return None;
         }
+        let sum = epochs.iter().map(|epoch| epoch.generation);
+        let next = epochs.iter().skip(1).take(FEW - 1).rev();
+        Some(Self {
+            sum: match few {
+                true => sum.fold(of_all, u64::wrapping_add),
+                false => of_all.wrapping_add(news),
+            },
+            next: next.fold(0, |next, epoch| next << 16 | u64::from(epoch.group)),
+            first: epochs.first().map_or(0, |epoch| epoch.group),
+            count: if few { epochs.len() as u16 } else { MANY },
+        })
     }
 
     /// Whether all these epochs were left alone.
     #[inline]
     pub(super) fn are_current(&self, generations: &Generations) -> bool {
-        let few = &self.few[..usize::from(self.count)];
-        let more = self.more.as_deref().unwrap_or_default();
-        let groups = few.iter().chain(more);
-        let of_all = generations.of_all();
-        let now = groups.fold(0, |sum: u64, group| {
-            sum.wrapping_add(generations.of_epoch(*group))
-                .wrapping_add(of_all)
-        });
+        let (mut now, mut group, mut next) = (generations.of_all(), self.first, self.next);
+        if self.count == MANY {
+            return now.wrapping_add(generations.epoch_news()) == self.sum;
+        }
+        for _ in 0..self.count {
+            now = now.wrapping_add(generations.of_epoch(group));
+            (group, next) = (next as u16, next >> 16);
+        }
         now == self.sum
     }
 }
@@ -59,11 +75,12 @@ mod tests {
         let generations = Generations::new();
         let keys: Vec<String> = (0..count).map(|n| n.to_string()).collect();
         generations.bump_epoch(b"0");
+        generations.bump_all();
         let samples = keys
             .iter()
             .map(|key| generations.sample_epoch(key.as_bytes()));
-        let marks = Marks::of(&samples.collect::<Vec<_>>());
-        assert!(marks.are_current(&generations));
+        let marks = Marks::of(&samples.collect::<Vec<_>>(), &generations).unwrap();
+        assert_eq!(marks.are_current(&generations), count > 0);
         for key in keys.iter().rev() {
             generations.bump_epoch(key.as_bytes());
             assert!(!marks.are_current(&generations), "{key} of {count}");
@@ -77,14 +94,16 @@ mod tests {
         let before = generations.sample_epoch(b"a");
         generations.bump_all();
         let after = generations.sample_epoch(b"b");
-        assert!(Marks::of(&[after]).are_current(&generations));
-        assert!(!Marks::of(&[before]).are_current(&generations));
-        assert!(!Marks::of(&[before, after]).are_current(&generations));
+        let marks = |epochs: &[_]| Marks::of(epochs, &generations);
+        assert!(marks(&[after]).unwrap().are_current(&generations));
+        assert!(!marks(&[before]).unwrap().are_current(&generations));
+        assert!(marks(&[before, after]).is_none());
+        assert!(marks(&[before; 9]).is_none());
     }
 
     #[test]
     fn every_epoch_counts() {
-        for count in [0, 1, 2, FEW, FEW + 1, 65] {
+        for count in [1, 2, FEW, FEW + 1, 65] {
             check(count);
         }
     }

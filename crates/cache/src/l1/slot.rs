@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::marks::Marks;
 use larder_cache_core::Moment;
@@ -68,18 +69,41 @@ pub(crate) struct Slot {
     pub(crate) stale_at: Moment,
     /// From when on the slot says nothing.
     pub(crate) gone_at: Moment,
-    /// For how many nanoseconds after the last sign from the backend the slot counts;
-    /// `u64::MAX`: always.
-    pub(crate) window: u64,
+    /// For how long after the last sign from the backend the slot counts.
+    pub(crate) window: Window,
     /// The epochs it stands on.
     pub(crate) marks: Marks,
     /// The bytes of the serialized value.
-    pub(crate) value_bytes: u64,
+    pub(crate) value_bytes: u32,
+}
+
+/// For how long something counts after the last sign from the backend, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window(u32);
+
+impl Window {
+    /// Signs don't matter.
+    pub(crate) const ALWAYS: Self = Self(0);
+
+    /// At most 49 days.
+    pub(crate) fn of(duration: Duration) -> Self {
+        Self(
+            u32::try_from(duration.as_millis())
+                .unwrap_or(u32::MAX)
+                .max(1),
+        )
+    }
+
+    /// In nanoseconds; `None`: always.
+    #[inline]
+    pub(crate) fn nanos(self) -> Option<u64> {
+        (self.0 > 0).then(|| u64::from(self.0) * 1_000_000)
+    }
 }
 
 impl Slot {
     pub(crate) fn weight(&self, key: &SlotKey) -> u64 {
-        key.key.len() as u64 + self.value_bytes + OVERHEAD_BYTES
+        key.key.len() as u64 + u64::from(self.value_bytes) + OVERHEAD_BYTES
     }
 }
 

@@ -1,0 +1,86 @@
+//! What freshness costs: invalidating by tag, reading what carries tags, living without L1,
+//! filling L1, and loading under a lease.
+//!
+//! `cargo xtask bench freshness -- --rounds 9 --slice 200 --only reads,loads`
+//!
+//! Where several candidates are compared, each runs once within a round, in turn, each round in
+//! another order. What counts is the median of the ratios within a round.
+
+#![expect(clippy::print_stdout, reason = "benchmarks print their figures")]
+
+mod articles;
+mod fills;
+mod goals;
+mod invalidation;
+mod loads;
+mod options;
+mod reads;
+mod report;
+mod results;
+mod rounds;
+mod slice;
+mod store;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use larder_testkit::RedisServer;
+
+use crate::options::{Options, Part};
+use crate::results::Results;
+use crate::store::Store;
+
+/// What may fail here ends the run with its message.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// As many as the machine of the published figures has cores.
+const WORKER_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("freshness: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let options = Options::read(std::env::args().skip(1))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKER_THREADS)
+        .enable_all()
+        .build()?;
+    let results = runtime.block_on(measure(&options))?;
+    let file = report::write(&results)?;
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&results)?);
+    } else {
+        print!("{}", report::text(&results));
+        println!("\nRaw results: {}", file.display());
+    }
+    Ok(())
+}
+
+/// Every part on every store, with a server of its own where it is Redis.
+async fn measure(options: &Options) -> Result<Results, Failure> {
+    let mut results = Results::new(options);
+    for &part in &options.parts {
+        let server = RedisServer::start()?;
+        for store in [Store::Memory, Store::Redis(server.url())] {
+            match part {
+                Part::Invalidation => {
+                    let measured = invalidation::measure(&store, options).await?;
+                    results.invalidations.push(measured);
+                }
+                Part::Reads => results.reads.extend(reads::tagged(&store, options).await?),
+                Part::L1 => results.reads.extend(reads::with_l1(&store, options).await?),
+                Part::Fills => results.fills.extend(fills::count(&store).await?),
+                Part::Loads => results.reads.extend(loads::measure(&store, options).await?),
+            }
+        }
+    }
+    results.judge();
+    Ok(results)
+}

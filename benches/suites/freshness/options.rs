@@ -1,0 +1,95 @@
+//! The arguments of the suite.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::Failure;
+
+const USAGE: &str = "\
+[--rounds N] [--slice MS] [--entries N] [--only PARTS] [--json]
+  --rounds N     rounds, in each of which every candidate runs once (7)
+  --slice MS     how long a candidate runs in a round (250)
+  --entries N    how many entries carry the tag that many carry (1000000)
+  --only A,B     parts: invalidation, reads, l1, fills, loads
+  --json         print JSON in place of tables";
+
+/// What to measure, and for how long.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) slice: Duration,
+    pub(crate) entries: usize,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) json: bool,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Part {
+    /// Invalidating a tag that one entry carries, and one that many carry.
+    Invalidation,
+    /// Reads from the backend, by number of tags.
+    Reads,
+    /// Reads with and without L1.
+    L1,
+    /// What the backend is asked for each key that is loaded.
+    Fills,
+    /// Loads, next to a read and a write without a lease.
+    Loads,
+}
+
+const PARTS: [(&str, Part); 5] = [
+    ("invalidation", Part::Invalidation),
+    ("reads", Part::Reads),
+    ("l1", Part::L1),
+    ("fills", Part::Fills),
+    ("loads", Part::Loads),
+];
+
+impl Options {
+    pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut options = Self {
+            rounds: 7,
+            slice: Duration::from_millis(250),
+            entries: 1_000_000,
+            parts: PARTS.map(|(_, part)| part).to_vec(),
+            json: false,
+        };
+        // `cargo bench` says `--bench` to every suite.
+        let mut args = args.filter(|arg| arg != "--bench");
+        while let Some(name) = args.next() {
+            let mut value = || args.next().ok_or(format!("{name} needs a value\n{USAGE}"));
+            match name.as_str() {
+                "--rounds" => options.rounds = positive(&value()?)?,
+                "--slice" => {
+                    options.slice = Duration::from_millis(positive::<u64>(&value()?)?);
+                }
+                "--entries" => options.entries = positive(&value()?)?,
+                "--only" => options.parts = chosen_parts(&value()?)?,
+                "--json" => options.json = true,
+                _ => return Err(format!("unknown argument `{name}`\n{USAGE}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn positive<N: std::str::FromStr + Default + PartialEq>(text: &str) -> Result<N, Failure> {
+    match text.parse() {
+        Ok(number) if number != N::default() => Ok(number),
+        _ => Err(format!("expected a number above 0, found `{text}`").into()),
+    }
+}
+
+fn chosen_parts(text: &str) -> Result<Vec<Part>, Failure> {
+    let part = |word: &str| {
+        let found = PARTS.iter().find(|(name, _)| *name == word);
+        found.map(|(_, part)| *part).ok_or_else(|| {
+            let names = PARTS.map(|(name, _)| name).join(", ");
+            format!("unknown part `{word}`; there are: {names}").into()
+        })
+    };
+    text.split(',').map(part).collect()
+}
