@@ -45,7 +45,7 @@ pub(crate) struct Vacancy {
 }
 
 /// The terms on which a value enters L1.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct SlotTerms {
     pub(crate) soft: Option<Duration>,
     pub(crate) hard: Option<Duration>,
