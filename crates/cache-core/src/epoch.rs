@@ -239,7 +239,12 @@ impl EpochRecord {
     /// The epoch that counts for an entry with these tags, which are sorted.
     #[must_use]
     pub fn of_entry(&self, tags: &[Tag]) -> Epoch {
-        let meant = |set: &&TagSet| set.others.iter().all(|tag| tags.binary_search(tag).is_ok());
+        self.of_entry_with(|tag| tags.binary_search(tag).is_ok())
+    }
+
+    /// The epoch that counts for an entry that has the tags for which this says so.
+    pub fn of_entry_with(&self, has_tag: impl Fn(&Tag) -> bool) -> Epoch {
+        let meant = |set: &&TagSet| set.others.iter().all(&has_tag);
         let mut sets = self.sets.iter().filter(meant).peekable();
         if sets.peek().is_none() {
             return self.own;

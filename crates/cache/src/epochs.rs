@@ -66,7 +66,8 @@ pub(crate) enum Source {
 #[derive(Clone, Debug)]
 pub(crate) struct View {
     namespace: Known,
-    tags: HashMap<Tag, Known>,
+    /// Sorted by tag.
+    tags: Vec<(Tag, Known)>,
 }
 
 /// The epochs that a load or a write begins with.
@@ -143,36 +144,57 @@ impl<'a> Of<'a> {
 }
 
 impl View {
-    /// What an entry is worth, and what it stands on.
+    /// What an entry is worth, and what it stands on. A tag that is not in view is never
+    /// valid.
     pub(crate) fn judge(&self, header: &Header, l1: &Memory) -> (Standing, Option<Marks>) {
-        let tags = header.tag_names();
-        let now = self.stand(&tags, l1);
-        let mut standing = header.namespace_epoch.standing(now.namespace);
-        for (stored, now) in header.tags.iter().zip(&now.tags) {
-            standing = standing.max(stored.epoch.standing(now.epoch));
+        let has = |tag: &Tag| header.tags.binary_search_by(|of| of.tag.cmp(tag)).is_ok();
+        let namespace = self.namespace.record.of_entry(&[]);
+        let mut standing = header.namespace_epoch.standing(namespace);
+        let mut generations = Vec::with_capacity(1 + header.tags.len());
+        generations.push(self.namespace.generation);
+        for TagEpoch { tag, epoch } in &header.tags {
+            let now = match self.of(tag) {
+                Some(known) => {
+                    generations.push(known.generation);
+                    known.record.of_entry_with(has)
+                }
+                None => Epoch::UNKNOWN,
+            };
+            standing = standing.max(epoch.standing(now));
         }
-        (standing, now.marks)
+        (standing, l1.marks(&generations))
     }
 
-    /// What an entry with these tags, which are sorted, stands on. A tag that is not in view
-    /// is never valid.
+    /// What an entry with these tags, which are sorted, stands on.
     fn stand(&self, tags: &[Tag], l1: &Memory) -> Stand {
         let mut generations = Vec::with_capacity(1 + tags.len());
         generations.push(self.namespace.generation);
-        let epoch = |tag: &Tag| {
-            let Some(known) = self.tags.get(tag) else {
-                return Epoch::UNKNOWN;
-            };
-            generations.push(known.generation);
-            known.record.of_entry(tags)
-        };
-        let epochs: Vec<Epoch> = tags.iter().map(epoch).collect();
-        let tags = tags.iter().cloned().zip(epochs);
+        let mut stored = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let known = self.of(tag);
+            generations.extend(known.map(|known| known.generation));
+            let epoch = known.map(|known| known.record.of_entry(tags));
+            stored.push(TagEpoch {
+                tag: tag.clone(),
+                epoch: epoch.unwrap_or(Epoch::UNKNOWN),
+            });
+        }
         Stand {
             namespace: self.namespace.record.of_entry(&[]),
-            tags: tags.map(|(tag, epoch)| TagEpoch { tag, epoch }).collect(),
+            tags: stored,
             marks: l1.marks(&generations),
         }
+    }
+
+    fn of(&self, tag: &Tag) -> Option<&Known> {
+        let at = self.tags.binary_search_by(|(of, _)| of.cmp(tag)).ok()?;
+        Some(&self.tags[at].1)
+    }
+
+    fn extend(&mut self, tags: impl IntoIterator<Item = (Tag, Known)>) {
+        self.tags.extend(tags);
+        self.tags
+            .sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     }
 }
 
@@ -212,12 +234,12 @@ impl Shared {
             return Ok(Some(view.stand(tags, &self.l1)));
         }
         let mut view = captured.view.clone();
-        let is_late = |tag: &&Tag| !view.tags.contains_key(*tag);
+        let is_late = |tag: &&Tag| view.of(tag).is_none();
         let late: Vec<Tag> = tags.iter().filter(is_late).cloned().collect();
         let mut unknown = Vec::new();
         for tag in late {
             match self.held(&tag, captured) {
-                Some(known) => drop(view.tags.insert(tag, known)),
+                Some(known) => view.extend([(tag, known)]),
                 None => unknown.push(tag),
             }
         }
@@ -225,7 +247,7 @@ impl Shared {
             let Some(seen) = Box::pin(self.unchanged(&unknown, captured, budget)).await? else {
                 return Ok(None);
             };
-            view.tags.extend(unknown.into_iter().zip(seen));
+            view.extend(unknown.into_iter().zip(seen));
         }
         let trusted = view.tags.len() == captured.view.tags.len() || self.trusts_epochs(settings);
         Ok(trusted.then(|| view.stand(tags, &self.l1)))
@@ -325,32 +347,29 @@ impl Shared {
         };
         let namespace = Of::Namespace(&settings.prefix);
         let known_namespace = known(namespace);
-        let mut view = HashMap::new();
         let mut unknown: Vec<Of<'_>> = Vec::new();
         if known_namespace.is_none() {
             unknown.push(namespace);
         }
-        let mut seen: Vec<&Tag> = Vec::new();
-        for tag in tags {
-            if view.contains_key(tag) || seen.contains(&tag) {
-                continue;
-            }
-            match known(Of::Tag(tag)) {
-                Some(known) => drop(view.insert(tag.clone(), known)),
-                None => {
-                    seen.push(tag);
-                    unknown.push(Of::Tag(tag));
-                }
-            }
+        let mut named: Vec<&Tag> = tags.iter().collect();
+        named.sort_unstable();
+        named.dedup();
+        let known_tags: Vec<_> = named.iter().map(|tag| known(Of::Tag(tag))).collect();
+        let unknown_tags = named.iter().zip(&known_tags);
+        let unknown_tags = unknown_tags.filter(|(_, known)| known.is_none());
+        unknown.extend(unknown_tags.map(|(tag, _)| Of::Tag(tag)));
+        let mut read = Vec::new().into_iter();
+        if !unknown.is_empty() {
+            let reading = Box::pin(self.read_epochs(&unknown, budget));
+            read = reading.await?.into_iter();
         }
-        let mut read = Box::pin(self.read_epochs(&unknown, budget))
-            .await?
-            .into_iter();
         let namespace = known_namespace
             .or_else(|| read.next())
             .ok_or_else(unanswered)?;
-        for (tag, known) in seen.into_iter().zip(read) {
-            view.insert(tag.clone(), known);
+        let mut view = Vec::with_capacity(named.len());
+        for (tag, known) in named.into_iter().zip(known_tags) {
+            let known = known.or_else(|| read.next()).ok_or_else(unanswered)?;
+            view.push((tag.clone(), known));
         }
         Ok(View {
             namespace,

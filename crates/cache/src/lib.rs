@@ -50,6 +50,7 @@ mod pending;
 mod pipeline;
 mod reading;
 mod scan;
+mod setting;
 mod shared;
 mod stats;
 mod tasks;

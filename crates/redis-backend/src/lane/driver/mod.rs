@@ -6,6 +6,7 @@
 //!    +---- one reply ---+
 //! ```
 
+mod asker;
 mod encode;
 mod frame;
 mod push;
@@ -22,24 +23,20 @@ use std::time::Duration;
 use std::{mem, slice};
 
 use bytes::{Buf, BytesMut};
-use larder_cache_core::{Error, Key};
+use larder_cache_core::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep};
 
 use self::frame::{Found, Malformed, Search};
 use self::queue::{Batch, Limits, Queue};
-use self::request::{Answer, Ask, Request};
+use self::request::Request;
 use crate::error;
 use crate::tracking::Tracking;
 
+pub(super) use self::asker::Asker;
 pub(crate) use self::encode::{number, word, words};
 pub(crate) use self::frame::Frame;
 pub(super) use self::request::{Frames, Unanswered};
-
-/// The callers' end of a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Asker(Arc<Queue>);
 
 /// The server's end: a future that must be run for anything to happen. It ends with the
 /// connection, and the connection with it.
@@ -140,55 +137,6 @@ pub(super) fn connection<S>(stream: S, tracking: Arc<Tracking>) -> (Asker, Drive
         is_sweeping: false,
     };
     (Asker(queue), driver)
-}
-
-impl Asker {
-    /// Whether reads of single values may be joined in one command, which a server of a
-    /// cluster refuses. They are not, until this is called.
-    pub(super) fn join_gets(&self, joins: bool) {
-        self.0.join_gets(joins);
-    }
-
-    pub(super) fn joins_gets(&self) -> bool {
-        self.0.joins_gets()
-    }
-
-    /// Reads a value.
-    ///
-    /// # Cancel safety
-    /// A request that is dropped before it was sent is not sent.
-    pub(super) async fn get(&self, key: &Key, deadline: Option<Instant>) -> Answer {
-        self.ask(|_| Ask::Get(key.clone()), deadline).await
-    }
-
-    /// Sends the commands that are written down and waits for so many replies.
-    ///
-    /// # Cancel safety
-    /// Commands that are dropped before they were sent are not sent.
-    pub(super) async fn commands(
-        &self,
-        write: impl FnOnce(&mut Vec<u8>),
-        replies: usize,
-        deadline: Option<Instant>,
-    ) -> Answer {
-        let stage = |staged: &mut Vec<u8>| {
-            let before = staged.len();
-            write(staged);
-            let bytes = staged.len() - before;
-            Ask::Commands { bytes, replies }
-        };
-        self.ask(stage, deadline).await
-    }
-
-    async fn ask(
-        &self,
-        write: impl FnOnce(&mut Vec<u8>) -> Ask,
-        deadline: Option<Instant>,
-    ) -> Answer {
-        let (caller, answer) = oneshot::channel();
-        self.0.push(write, deadline, caller);
-        answer.await.unwrap_or(Err(Unanswered::Broken(None)))
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Future for Driver<S> {
