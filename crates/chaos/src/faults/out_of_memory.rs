@@ -35,8 +35,11 @@ impl Scenario for OutOfMemory {
         trial.heals();
         let measured = trial.end(watched(RECOVERY)).await?;
         let during = || measured.samples.within(measured.fault);
-        let others = during().filter(|call| call.operation != "set" && call.failure.is_some());
-        let writes = during().filter(|call| call.operation == "set");
+        // A lease and a fill store something as well.
+        let writes_something = |operation| ["set", "lease", "fill", "epochs"].contains(&operation);
+        let others = during().filter(|call| !writes_something(call.operation));
+        let others = others.filter(|call| call.failure.is_some());
+        let writes = during().filter(|call| writes_something(call.operation));
         let typed = writes.filter_map(|call| call.failure);
         let untyped = typed.filter(|kind| *kind != ErrorKind::Server).count();
         let is_told = refusal.as_ref().is_some_and(|error| {
