@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Unsupported,
     /// A setting is wrong.
     Config,
+    /// Somebody else has taken the caller's place since.
+    Superseded,
     /// The cache was shut down.
     Closed,
 }
@@ -80,6 +82,7 @@ impl fmt::Display for ErrorKind {
             Self::UnknownNamespace => "unknown namespace",
             Self::Unsupported => "unsupported",
             Self::Config => "configuration",
+            Self::Superseded => "superseded",
             Self::Closed => "closed",
         })
     }

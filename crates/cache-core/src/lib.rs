@@ -2,7 +2,8 @@
 //!
 //! Everything above speaks in these words: a [`Key`] says where an [`Entry`] stands in a
 //! [`Backend`]; a [`Namespace`] says how its values are treated and a [`Ttl`] how long
-//! they live; a [`Codec`] changes bytes, an [`Observer`] is told what happens, a
+//! they live; a [`Journal`] keeps what
+//! the database has not seen yet; a [`Codec`] changes bytes, an [`Observer`] is told what happens, a
 //! [`Clock`] and a [`Random`] are injected so that tests can replay a schedule.
 //!
 //! ```
@@ -27,6 +28,7 @@ mod epoch;
 mod error;
 mod glob;
 mod inspect;
+mod journal;
 mod key;
 mod namespace;
 mod notifier;
@@ -53,6 +55,10 @@ pub use self::epoch::{
 pub use self::error::{Error, ErrorKind, Result};
 pub use self::glob::Glob;
 pub use self::inspect::{Inspect, Node};
+pub use self::journal::{
+    Append, DeadLetter, Durability, Journal, JournalDepth, JournalRecord, JournalWrite, Sequence,
+    ShardClaim,
+};
 pub use self::key::{
     Key, KeyPrefix, MAX_KEY_BYTES, MAX_PREFIX_BYTES, check_key, check_prefix, key_from_bytes,
 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::entry::Unreadable;
 use crate::error::Error;
+use crate::journal::JournalDepth;
 
 /// Is told of what happens in a cache.
 ///
@@ -139,6 +140,42 @@ pub enum Event<'a> {
         space: Space<'a>,
         /// How many keys were named.
         keys: usize,
+    },
+    /// Writes reached the database behind the caller's back.
+    Flushed {
+        /// Where.
+        space: Space<'a>,
+        /// How many keys were written.
+        keys: usize,
+        /// How many journaled writes they stand for: all but the last of each key were spared.
+        writes: usize,
+        /// How long the writer ran.
+        elapsed: Duration,
+    },
+    /// A writer failed, and will be asked again.
+    WriteRetried {
+        /// Where.
+        space: Space<'a>,
+        /// How many keys it was to write.
+        keys: usize,
+        /// How often it failed in a row.
+        attempt: u32,
+    },
+    /// A write that can't be made was put among the dead letters.
+    DeadLettered {
+        /// Where.
+        space: Space<'a>,
+        /// Of which key.
+        key: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// How much waits in a journal, told now and then.
+    JournalDepth {
+        /// Where.
+        space: Space<'a>,
+        /// How much.
+        depth: JournalDepth,
     },
     /// L1 dropped an entry to stay within its bytes.
     Evicted {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use larder_cache_core::{
-    Cursor, Event, Glob, Head, Header, Key, Lifetime, Namespace, Result, Standing, Ttl,
+    Cursor, Event, Glob, Head, Header, Key, Lifetime, Namespace, Result, Space, Standing, Ttl,
     entry::MAX_HEADER_BYTES,
 };
 
@@ -51,6 +51,17 @@ impl NamespaceHandle {
     #[must_use]
     pub fn settings(&self) -> Arc<Namespace> {
         self.space.settings()
+    }
+
+    /// What names it in events.
+    #[must_use]
+    pub fn space(&self) -> Space<'_> {
+        self.space.registered.space()
+    }
+
+    /// Tells the cache's observers of something that happened in what is built on it.
+    pub fn emit(&self, event: &Event<'_>) {
+        self.shared.emit(&self.space, event);
     }
 
     /// What was done in this namespace, by this process.

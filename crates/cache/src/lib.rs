@@ -54,6 +54,7 @@ mod setting;
 mod shared;
 mod stats;
 mod tasks;
+mod transport;
 mod typed;
 mod value;
 mod watching;

@@ -1,0 +1,1 @@
+//! A write-behind journal in a local file.

@@ -1,0 +1,1 @@
+//! The four ways to put a cache before a database.
