@@ -303,6 +303,8 @@ pub enum RefusalReason {
     NoLease,
     /// The epoch of a tag that only the loader names was not known before the load.
     UnknownEpoch,
+    /// The loader asked for that.
+    Uncached,
 }
 
 /// The observers of a cache: all are told, none can do harm.

@@ -4,11 +4,25 @@ use larder_cache_core::{
     Bytes, Compression, Entry, Error, ErrorKind, Header, Kind, Place, Result, Timestamp,
 };
 
+use crate::options::SetOptions;
 use crate::payload;
 use crate::typed::TypedCache;
 use crate::value::Value;
+use crate::writing::Terms;
 
 impl<V: Value> TypedCache<V> {
+    /// Refuses what [`set_with`](TypedCache::set_with) would refuse whatever the value: a bad
+    /// key, time to live or tag.
+    ///
+    /// # Errors
+    /// Kind `InvalidKey`, `InvalidTtl` or `InvalidTag`.
+    pub fn check_set(&self, key: &str, options: &SetOptions) -> Result<()> {
+        let settings = self.settings();
+        self.shared.physical_key(&settings, key)?;
+        self.lifetime(options.ttl)?;
+        Terms::of(options, &settings).map(drop)
+    }
+
     /// A value of a key as its namespace stores it: in its format, compressed where that pays,
     /// checksummed; for a place such as a journal. It has no lifetime.
     ///

@@ -27,6 +27,9 @@
 //! # }
 //! ```
 //!
+//! [`MemoryJournal`] keeps writes that the database has not seen yet, for tests and for writes
+//! whose loss is no harm: it ends with its process.
+//!
 //! # What this crate does not do
 //! It shares nothing with other processes and keeps nothing past its own. It spawns no
 //! task and never waits: expired values go when they are written over, when room is
@@ -36,6 +39,7 @@ mod backend;
 mod builder;
 mod cursor;
 mod fenced;
+mod journal;
 mod record;
 mod shard;
 mod sieve;
@@ -44,4 +48,5 @@ mod usage;
 
 pub use self::backend::MemoryBackend;
 pub use self::builder::MemoryBackendBuilder;
+pub use self::journal::{MemoryJournal, MemoryJournalOptions};
 pub use self::record::ENTRY_OVERHEAD_BYTES;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result};
 
-use super::Loaded;
+use super::{Keeping, Loaded};
 use super::lease::Permission;
 use super::options::LoadTerms;
 use crate::guards::Guard;
@@ -33,13 +33,19 @@ struct Ready<'a> {
 
 impl<'a, V> Fill<'a, V> {
     pub(crate) fn new(key: &'a str, loaded: Loaded<V>, permission: Permission) -> Self {
-        let Loaded { value, ttl, tags } = loaded;
+        let Loaded {
+            value,
+            ttl,
+            tags,
+            keeping,
+        } = loaded;
         Self {
             key,
             said: Loaded {
                 value: value.is_some().then_some(()),
                 ttl,
                 tags,
+                keeping,
             },
             value: value.map(Arc::new),
             permission,
@@ -97,6 +103,9 @@ impl Shared {
             Permission::Store(permit) => permit,
             Permission::Withhold(reason) => return Err(*reason),
         };
+        if fill.said.keeping == Keeping::Uncached {
+            return Err(RefusalReason::Uncached);
+        }
         let settings = space.settings();
         let refused = |error: Error| refusal_of(space, &error);
         let terms = terms.merged(&fill.said, load_cost).map_err(refused)?;

@@ -19,6 +19,15 @@ pub struct Loaded<V> {
     pub(crate) value: Option<V>,
     pub(crate) ttl: Ttl,
     pub(crate) tags: Vec<String>,
+    pub(crate) keeping: Keeping,
+}
+
+/// Whether what was loaded is to be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    #[default]
+    Stored,
+    Uncached,
 }
 
 impl<V> Loaded<V> {
@@ -28,6 +37,7 @@ impl<V> Loaded<V> {
             value: Some(value),
             ttl: Ttl::Default,
             tags: Vec::new(),
+            keeping: Keeping::Stored,
         }
     }
 
@@ -38,6 +48,7 @@ impl<V> Loaded<V> {
             value: None,
             ttl: Ttl::Default,
             tags: Vec::new(),
+            keeping: Keeping::Stored,
         }
     }
 
@@ -45,6 +56,14 @@ impl<V> Loaded<V> {
     #[must_use]
     pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
         self.ttl = ttl.into();
+        self
+    }
+
+    /// It is for those who wait for this load alone, and not stored: the loader has reason to
+    /// think that there is something newer.
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.keeping = Keeping::Uncached;
         self
     }
 

@@ -15,6 +15,7 @@ mod single;
 pub(crate) use self::batch::Batch;
 pub use self::error::LoadError;
 pub(crate) use self::flight::Flights;
+pub(crate) use self::loaded::Keeping;
 pub use self::loaded::Loaded;
 pub(crate) use self::options::{LoadOptions, Wanted};
 pub(crate) use self::refresh::Refreshing;
