@@ -9,7 +9,7 @@ const PACKAGE: &str = "larder-benches";
 /// The suites that are no criterion suites, and the feature that adds other caches to one.
 const HOT_PATH: &str = "hot-path";
 const PEERS: &str = "peers";
-const FRESHNESS: &str = "freshness";
+const WITH_OWN_ARGUMENTS: [&str; 2] = ["freshness", "patterns"];
 
 /// `cargo xtask bench [SUITE] [-- ARGS]`
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
@@ -18,7 +18,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for args in runs(own, suite_args, &workspace.package(PACKAGE)?.benches)? {
         cargo::run(cargo::command(&["bench", "-p", PACKAGE]).args(args))?;
     }
-    if own == [HOT_PATH] || own == [FRESHNESS] {
+    let writes_no_report =
+        |name: &String| name == HOT_PATH || WITH_OWN_ARGUMENTS.contains(&name.as_str());
+    if matches!(own, [name] if writes_no_report(name)) {
         return Ok(());
     }
     println!(
@@ -36,13 +38,14 @@ fn runs(
 ) -> Result<Vec<Vec<String>>, Failure> {
     let chosen = choose(own, existing)?;
     let (hot_path, others): (Vec<_>, Vec<_>) = chosen.iter().partition(|name| *name == HOT_PATH);
-    let (freshness, criterion): (Vec<_>, Vec<_>) =
-        others.into_iter().partition(|name| *name == FRESHNESS);
+    let (paired, criterion): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|name| WITH_OWN_ARGUMENTS.contains(&name.as_str()));
     let own_args = if own.is_empty() { &[] } else { suite_args };
     let with_peers = ["--features", PEERS];
     let runs = [
         (criterion, suite_args, &[][..]),
-        (freshness, own_args, &[][..]),
+        (paired, own_args, &[][..]),
         (hot_path, own_args, &with_peers[..]),
     ];
     Ok(runs

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use larder::{SetOptions, TypedCache};
+use larder_benches::Failure;
 use serde::{Deserialize, Serialize};
-
-use crate::Failure;
 
 /// How many keys there are.
 pub(crate) const KEYS: usize = 10_000;

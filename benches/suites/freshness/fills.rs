@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{Event, L1, Namespace, Observer, TypedCache};
+use larder_benches::Failure;
 use tokio::task::JoinSet;
 
-use crate::Failure;
 use crate::articles::{Article, KEYS};
 use crate::results::Fills;
 use crate::store::Store;

@@ -1,9 +1,10 @@
 //! What is promised of freshness.
 
+use larder_benches::Comparison;
 use serde::Serialize;
 
 use crate::reads::TAGGED;
-use crate::results::{Comparison, Results};
+use crate::results::Results;
 
 /// What a tag that many entries carry may take, in what one takes that a single entry carries.
 const INVALIDATION: f64 = 1.5;

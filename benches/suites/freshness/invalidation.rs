@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use larder::{Namespace, Tags, TypedCache};
+use larder_benches::{Failure, Ratio, quantile};
 
-use crate::Failure;
 use crate::articles;
 use crate::options::Options;
-use crate::results::{Invalidation, Ratio, quantile};
+use crate::results::Invalidation;
 use crate::store::Store;
 
 /// How often each tag is invalidated in a round, in turn.
@@ -29,9 +29,9 @@ pub(crate) async fn measure(store: &Store, options: &Options) -> Result<Invalida
     articles::store_crowd(&entries, options.entries, MANY).await?;
     let stored_in = began.elapsed();
     let first = check(&entries, options.entries).await?;
-    let mut one = Vec::with_capacity(options.rounds);
-    let mut many = Vec::with_capacity(options.rounds);
-    for _ in 0..options.rounds {
+    let mut one = Vec::with_capacity(options.rounds.count);
+    let mut many = Vec::with_capacity(options.rounds.count);
+    for _ in 0..options.rounds.count {
         let (of_one, of_many) = round(&entries).await?;
         one.push(of_one);
         many.push(of_many);

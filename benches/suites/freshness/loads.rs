@@ -5,13 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use larder::{L1, Namespace, TypedCache};
+use larder_benches::{Candidate, Comparison, Failure, Operation};
 
-use crate::Failure;
 use crate::articles::Article;
 use crate::options::Options;
-use crate::results::Comparison;
-use crate::rounds;
-use crate::slice::{Candidate, Operation};
 use crate::store::Store;
 
 /// Long enough for a run, short enough for what it stores to go.
@@ -74,5 +71,8 @@ pub(crate) async fn measure(store: &Store, options: &Options) -> Result<Vec<Comp
         Candidate::new("get, then set", plain),
         Candidate::new("get_or_load", load),
     ];
-    rounds::compare(LOADS, store, &candidates, options).await
+    options
+        .rounds
+        .compare(LOADS, store.name(), &candidates)
+        .await
 }

@@ -17,24 +17,16 @@ mod options;
 mod reads;
 mod report;
 mod results;
-mod rounds;
-mod slice;
 mod store;
 
-use std::error::Error;
 use std::process::ExitCode;
 
+use larder_benches::{Failure, WORKER_THREADS};
 use larder_testkit::RedisServer;
 
 use crate::options::{Options, Part};
 use crate::results::Results;
 use crate::store::Store;
-
-/// What may fail here ends the run with its message.
-type Failure = Box<dyn Error + Send + Sync>;
-
-/// As many as the machine of the published figures has cores.
-const WORKER_THREADS: usize = 2;
 
 fn main() -> ExitCode {
     match run() {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use larder_benches::{Failure, Rounds};
 use serde::Serialize;
-
-use crate::Failure;
 
 const USAGE: &str = "\
 [--rounds N] [--slice MS] [--entries N] [--only PARTS] [--json]
@@ -17,8 +16,7 @@ const USAGE: &str = "\
 /// What to measure, and for how long.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) rounds: usize,
-    pub(crate) slice: Duration,
+    pub(crate) rounds: Rounds,
     pub(crate) entries: usize,
     pub(crate) parts: Vec<Part>,
     pub(crate) json: bool,
@@ -51,8 +49,10 @@ const PARTS: [(&str, Part); 5] = [
 impl Options {
     pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
-            rounds: 7,
-            slice: Duration::from_millis(250),
+            rounds: Rounds {
+                count: 7,
+                slice: Duration::from_millis(250),
+            },
             entries: 1_000_000,
             parts: PARTS.map(|(_, part)| part).to_vec(),
             json: false,
@@ -62,9 +62,9 @@ impl Options {
         while let Some(name) = args.next() {
             let mut value = || args.next().ok_or(format!("{name} needs a value\n{USAGE}"));
             match name.as_str() {
-                "--rounds" => options.rounds = positive(&value()?)?,
+                "--rounds" => options.rounds.count = positive(&value()?)?,
                 "--slice" => {
-                    options.slice = Duration::from_millis(positive::<u64>(&value()?)?);
+                    options.rounds.slice = Duration::from_millis(positive::<u64>(&value()?)?);
                 }
                 "--entries" => options.entries = positive(&value()?)?,
                 "--only" => options.parts = chosen_parts(&value()?)?,

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{L1, Namespace, TypedCache};
+use larder_benches::{Candidate, Comparison, Failure, Operation};
 
-use crate::Failure;
 use crate::articles::{self, Article};
 use crate::options::Options;
-use crate::results::Comparison;
-use crate::rounds;
-use crate::slice::{Candidate, Operation};
 use crate::store::Store;
 
 /// Longer than any measurement.
@@ -44,7 +41,10 @@ pub(crate) async fn tagged(store: &Store, options: &Options) -> Result<Vec<Compa
         get("1 tag", store, L1::Off, 1).await?,
         get("4 tags", store, L1::Off, 4).await?,
     ];
-    rounds::compare(TAGGED, store, &candidates, options).await
+    options
+        .rounds
+        .compare(TAGGED, store.name(), &candidates)
+        .await
 }
 
 /// The same reads where L1 answers, and where there is none.
@@ -55,7 +55,10 @@ pub(crate) async fn with_l1(store: &Store, options: &Options) -> Result<Vec<Comp
         get("off, no tag", store, L1::Off, 0).await?,
         get("off, 4 tags", store, L1::Off, 4).await?,
     ];
-    rounds::compare(WITH_L1, store, &candidates, options).await
+    options
+        .rounds
+        .compare(WITH_L1, store.name(), &candidates)
+        .await
 }
 
 /// Reads of entries that were stored, and read once, in a cache of their own.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Failure;
 use crate::goals::Verdict;
-use crate::results::{Comparison, Fills, Invalidation, Ratio, Results};
+use crate::results::{Fills, Invalidation, Results};
+use larder_benches::Failure;
 
 /// Writes everything into the target folder.
 pub(crate) fn write(results: &Results) -> Result<PathBuf, Failure> {
@@ -25,7 +25,8 @@ pub(crate) fn text(results: &Results) -> String {
         line(&mut text, &invalidated(invalidation));
     }
     for comparison in &results.reads {
-        compared(&mut text, comparison);
+        line(&mut text, "");
+        text.push_str(&comparison.to_string());
     }
     if !results.fills.is_empty() {
         line(&mut text, FILLS);
@@ -59,26 +60,10 @@ fn invalidated(invalidation: &Invalidation) -> String {
         many_p50_us,
         ratio,
     } = invalidation;
-    let ratio = bracketed(*ratio);
     format!(
         "  {store:<12} {entries:>10} {stored_in_seconds:>8.1} s {first_us:>10.1}  \
          {one_p50_us:>14.1}  {many_p50_us:>7.1}  {ratio}"
     )
-}
-
-fn compared(text: &mut String, comparison: &Comparison) {
-    let Comparison {
-        title,
-        store,
-        tasks,
-        rows,
-    } = comparison;
-    let heading = format!("{title}, {store}, tasks: {tasks}");
-    line(text, &format!("\n{heading:<40} ops/s  cost"));
-    for row in rows {
-        let (name, rate, cost) = (row.name, row.ops_per_second, bracketed(row.cost));
-        line(text, &format!("  {name:<30} {rate:>12.0}  {cost}"));
-    }
 }
 
 fn filled(fills: &Fills) -> String {
@@ -107,15 +92,6 @@ fn judged(verdict: &Verdict) -> String {
     } = verdict;
     let came = if *is_met { "met" } else { "MISSED" };
     format!("  {promise:<46} at most {at_most:.2}  {found:>5.2}  {came}")
-}
-
-fn bracketed(ratio: Ratio) -> String {
-    let Ratio {
-        median,
-        lower,
-        upper,
-    } = ratio;
-    format!("{median:>5.2} [{lower:>5.2}, {upper:>5.2}]")
 }
 
 fn line(text: &mut String, line: &str) {

@@ -1,5 +1,6 @@
-//! Medians and ratios.
+//! All that a run found out.
 
+use larder_benches::{Comparison, Ratio};
 use serde::Serialize;
 
 use crate::goals::{self, Verdict};
@@ -31,25 +32,6 @@ pub(crate) struct Invalidation {
     pub(crate) ratio: Ratio,
 }
 
-/// Candidates on one store at one degree of concurrency.
-#[derive(Debug, Serialize)]
-pub(crate) struct Comparison {
-    pub(crate) title: &'static str,
-    pub(crate) store: &'static str,
-    pub(crate) tasks: usize,
-    pub(crate) rows: Vec<Row>,
-}
-
-/// One candidate: the median over the rounds.
-#[derive(Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) ops_per_second: f64,
-    /// The time an operation takes, in that of the first candidate's, within each round.
-    pub(crate) cost: Ratio,
-    rounds: Vec<f64>,
-}
-
 /// What the backend was asked, per key.
 #[derive(Debug, Serialize)]
 pub(crate) struct Fills {
@@ -65,21 +47,11 @@ pub(crate) struct Fills {
     pub(crate) l1_hits: f64,
 }
 
-/// Over the rounds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Ratio {
-    pub(crate) median: f64,
-    /// A quarter of the rounds is below, ...
-    pub(crate) lower: f64,
-    /// ... and a quarter above.
-    pub(crate) upper: f64,
-}
-
 impl Results {
     pub(crate) fn new(options: &Options) -> Self {
         Self {
-            rounds: options.rounds,
-            slice_ms: options.slice.as_millis(),
+            rounds: options.rounds.count,
+            slice_ms: options.rounds.slice.as_millis(),
             invalidations: Vec::new(),
             reads: Vec::new(),
             fills: Vec::new(),
@@ -90,35 +62,4 @@ impl Results {
     pub(crate) fn judge(&mut self) {
         self.goals = goals::judge(self);
     }
-}
-
-impl Row {
-    pub(crate) fn new(name: &'static str, rates: &[f64], baseline: &[f64]) -> Self {
-        let pairs = rates.iter().zip(baseline);
-        Self {
-            name,
-            ops_per_second: quantile(rates.iter().copied(), 0.5),
-            cost: Ratio::of(pairs.map(|(rate, baseline)| baseline / rate)),
-            rounds: rates.to_vec(),
-        }
-    }
-}
-
-impl Ratio {
-    pub(crate) fn of(ratios: impl Iterator<Item = f64> + Clone) -> Self {
-        Self {
-            median: quantile(ratios.clone(), 0.5),
-            lower: quantile(ratios.clone(), 0.25),
-            upper: quantile(ratios, 0.75),
-        }
-    }
-}
-
-/// Between two neighbours, in proportion.
-pub(crate) fn quantile(values: impl Iterator<Item = f64>, quantile: f64) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let at = (values.len() - 1) as f64 * quantile;
-    let (below, above) = (values[at.floor() as usize], values[at.ceil() as usize]);
-    below + (above - below) * at.fract()
 }

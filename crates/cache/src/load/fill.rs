@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result};
 
-use super::{Keeping, Loaded};
 use super::lease::Permission;
 use super::options::LoadTerms;
+use super::{Keeping, Loaded};
 use crate::guards::Guard;
 use crate::l1::Slot;
 use crate::shared::{Budget, Shared, SpaceState};

@@ -14,14 +14,15 @@ use crate::Failure;
 const BETWEEN_LOOKS: usize = 16;
 
 /// Something to do over and over.
-pub(crate) trait Operation: Send + Sync + 'static {
+pub trait Operation: Send + Sync + 'static {
     /// Does it once, with a random number, and says whether it succeeded.
     fn once(&self, random: usize) -> impl Future<Output = bool> + Send;
 }
 
 /// An operation, whichever it is.
-pub(crate) struct Candidate {
-    pub(crate) name: &'static str,
+pub struct Candidate {
+    /// What it is called in tables.
+    pub name: &'static str,
     worker: Box<dyn Worker>,
 }
 
@@ -39,14 +40,15 @@ struct Done {
 }
 
 impl Candidate {
-    pub(crate) fn new(name: &'static str, operation: impl Operation) -> Self {
+    /// An operation under a name.
+    pub fn new(name: &'static str, operation: impl Operation) -> Self {
         let worker = Box::new(Arc::new(operation));
         Self { name, worker }
     }
 
     /// Lets so many tasks do it, each one operation after the other, and says how many a
     /// second were done.
-    pub(crate) async fn run(&self, tasks: usize, duration: Duration) -> Result<f64, Failure> {
+    pub async fn run(&self, tasks: usize, duration: Duration) -> Result<f64, Failure> {
         let began = Instant::now();
         let mut running = JoinSet::new();
         for _ in 0..tasks {

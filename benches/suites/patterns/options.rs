@@ -1,0 +1,84 @@
+//! The arguments of the suite.
+
+use std::time::Duration;
+
+use larder_benches::{Failure, Rounds};
+use serde::Serialize;
+
+const USAGE: &str = "\
+[--rounds N] [--slice MS] [--writes N] [--only PARTS] [--json]
+  --rounds N     rounds, in each of which every candidate runs once (7)
+  --slice MS     how long a candidate runs in a round (250)
+  --writes N     how many writes are coalesced (200000)
+  --only A,B     parts: coalescing, sets
+  --json         print JSON in place of tables";
+
+/// What to measure, and for how long.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: Rounds,
+    pub(crate) writes: usize,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) json: bool,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Part {
+    /// How many of the writes reach the database.
+    Coalescing,
+    /// What a write costs its caller.
+    Sets,
+}
+
+const PARTS: [(&str, Part); 2] = [("coalescing", Part::Coalescing), ("sets", Part::Sets)];
+
+impl Options {
+    pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut options = Self {
+            rounds: Rounds {
+                count: 7,
+                slice: Duration::from_millis(250),
+            },
+            writes: 200_000,
+            parts: PARTS.map(|(_, part)| part).to_vec(),
+            json: false,
+        };
+        // `cargo bench` says `--bench` to every suite.
+        let mut args = args.filter(|arg| arg != "--bench");
+        while let Some(name) = args.next() {
+            let mut value = || args.next().ok_or(format!("{name} needs a value\n{USAGE}"));
+            match name.as_str() {
+                "--rounds" => options.rounds.count = positive(&value()?)?,
+                "--slice" => {
+                    let millis = u64::try_from(positive(&value()?)?)?;
+                    options.rounds.slice = Duration::from_millis(millis);
+                }
+                "--writes" => options.writes = positive(&value()?)?,
+                "--only" => options.parts = chosen_parts(&value()?)?,
+                "--json" => options.json = true,
+                _ => return Err(format!("unknown argument `{name}`\n{USAGE}").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn positive(text: &str) -> Result<usize, Failure> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("expected a number above 0, found `{text}`").into()),
+    }
+}
+
+fn chosen_parts(text: &str) -> Result<Vec<Part>, Failure> {
+    let part = |word: &str| {
+        let found = PARTS.iter().find(|(name, _)| *name == word);
+        found.map(|(_, part)| *part).ok_or_else(|| {
+            let names = PARTS.map(|(name, _)| name).join(", ");
+            format!("unknown part `{word}`; there are: {names}").into()
+        })
+    };
+    text.split(',').map(part).collect()
+}
