@@ -1,6 +1,7 @@
 //! What a write costs its caller: a plain `set`, and write-behind by journal.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{Cache, TypedCache};
 use larder_benches::{Candidate, Comparison, Failure, Operation};
@@ -81,14 +82,14 @@ pub(crate) async fn measure(options: &Options) -> Result<Vec<Comparison>, Failur
             places::stream(&durable).await?,
         )?,
         behind(
-            "file journal, not synced",
+            "file journal, synced by second",
             &cache,
-            Arc::new(file("os", SyncPolicy::Never)?),
+            Arc::new(file("os", SyncPolicy::Every(Duration::from_secs(1))).await?),
         )?,
         behind(
-            "file journal, synced",
+            "file journal, synced always",
             &cache,
-            Arc::new(file("disk", SyncPolicy::Always)?),
+            Arc::new(file("disk", SyncPolicy::Always).await?),
         )?,
     ];
     options

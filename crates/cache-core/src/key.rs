@@ -103,6 +103,20 @@ impl KeyPrefix {
         Ok(Key(format!("{}~{}", self.0, encode(name)).into()))
     }
 
+    /// The physical key of something internal that shares a cluster slot with others,
+    /// `{prefix}~{area}:{slot}:{part}` with braces around the slot: all of one slot name are on
+    /// one node.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidKey`] when [`check_key`] refuses one of the names.
+    pub fn internal_in_slot(&self, area: &str, slot: &str, part: &str) -> Result<Key> {
+        for name in [area, slot, part] {
+            check_key(name)?;
+        }
+        let (area, slot, part) = (encode(area), encode(slot), encode(part));
+        Ok(Key(format!("{}~{area}:{{{slot}}}:{part}", self.0).into()))
+    }
+
     /// What the physical keys of all values begin with.
     #[must_use]
     pub fn values_start(&self) -> String {
@@ -286,6 +300,17 @@ mod tests {
         ] {
             assert_eq!(app().value("user", key).unwrap().as_str(), physical);
         }
+    }
+
+    #[test]
+    fn internal_keys_of_one_slot_have_its_name_in_their_only_braces() {
+        let key = |slot| app().internal_in_slot("journal", slot, "log");
+        assert_eq!(
+            key("orders:3").unwrap().as_str(),
+            "app~journal:{orders:3}:log"
+        );
+        assert_eq!(key("a}{b").unwrap().as_str(), "app~journal:{a%7D%7Bb}:log");
+        assert_eq!(key("").unwrap_err().kind(), ErrorKind::InvalidKey);
     }
 
     #[test]

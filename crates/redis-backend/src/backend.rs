@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::bulk::{self, Bulk, Large, MAX_STUB_BYTES};
 use crate::config::RedisConfig;
+use crate::journal::{RedisStreamJournal, StreamJournalOptions};
 use crate::lane::deadline_of;
 use crate::servers::Servers;
 
@@ -57,7 +58,7 @@ use crate::servers::Servers;
 /// A call that is dropped may still be carried out by the server.
 #[derive(Debug)]
 pub struct RedisBackend {
-    servers: Servers,
+    servers: Arc<Servers>,
     bulk: Bulk,
 }
 
@@ -84,8 +85,20 @@ impl RedisBackend {
     ) -> Result<Self> {
         Ok(Self {
             bulk: Bulk::new(&config),
-            servers: Servers::connect(&config, observers, clock).await?,
+            servers: Arc::new(Servers::connect(&config, observers, clock).await?),
         })
+    }
+
+    /// A journal on the same servers and over the same connections: what is stored and what is
+    /// appended at the same time leaves together. It ends with the backend.
+    ///
+    /// # Cost
+    /// Three round trips to each server.
+    ///
+    /// # Errors
+    /// Those of [`RedisStreamJournal::connect`].
+    pub async fn journal(&self, options: StreamJournalOptions) -> Result<RedisStreamJournal> {
+        RedisStreamJournal::over(Arc::clone(&self.servers), options).await
     }
 
     fn large(&self, deadline: Instant) -> Large<'_> {

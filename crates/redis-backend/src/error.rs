@@ -168,7 +168,7 @@ enum Nature {
 #[rustfmt::skip]
 const REFUSALS: &[(&str, ErrorKind, Nature, &str)] = &[
     ("OOM", ErrorKind::Server, Nature::Lasting,
-     "Redis is out of memory and takes no writes: raise maxmemory or set an eviction policy such as allkeys-lfu"),
+     "Redis is out of memory and takes no writes: raise maxmemory or, where it holds caches alone, set an eviction policy such as allkeys-lfu"),
     ("READONLY", ErrorKind::Server, Nature::Passing,
      "the server is a replica now and takes no writes: waiting for its master, else correct the URL"),
     ("MASTERDOWN", ErrorKind::Server, Nature::Passing,

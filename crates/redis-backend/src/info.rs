@@ -1,9 +1,10 @@
 //! What a server tells of itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{Node, Result};
-use redis::Value;
+use redis::{Pipeline, Value};
 
 use crate::error::unexpected_reply;
 use crate::lane::Turn;
@@ -16,6 +17,63 @@ pub(crate) async fn inspect(turn: &Turn<'_>, address: &str) -> Result<Node> {
     let mut node = read(address, &text(answer)?);
     node.latency = Some(latency);
     Ok(node)
+}
+
+/// What a server says of itself, and on which connection.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) node: Arc<str>,
+    pub(crate) connection: u64,
+    /// How often it writes its log to disk; `None` where the user may not ask.
+    pub(crate) fsync: Option<String>,
+    info: String,
+}
+
+impl Facts {
+    #[cfg(test)]
+    pub(crate) fn known(node: &str, connection: u64, info: &str, fsync: Option<&str>) -> Self {
+        Self {
+            node: node.into(),
+            connection,
+            fsync: fsync.map(str::to_owned),
+            info: info.to_owned(),
+        }
+    }
+
+    /// What `INFO` says under a name.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        field(&self.info, name)
+    }
+}
+
+/// Asks a server about what it keeps, and for how long.
+pub(crate) async fn facts(turn: &Turn<'_>) -> Result<Facts> {
+    let link = turn.link();
+    let mut setting = redis::cmd("CONFIG");
+    setting.arg("GET").arg("appendfsync");
+    let mut questions = Pipeline::with_capacity(2);
+    questions.cmd("INFO");
+    questions.add_command(setting);
+    let mut answers = turn.run(link.ask_all(&questions)).await?.into_iter();
+    let info = answers.next();
+    let info = info.unwrap_or_else(|| Err(unexpected_reply("a reply to each command")))?;
+    let fsync = answers.next().and_then(Result::ok);
+    Ok(Facts {
+        node: Arc::clone(link.node()),
+        connection: link.connection(),
+        fsync: fsync.and_then(setting_value),
+        info: text(info)?,
+    })
+}
+
+/// The value in the answer to `CONFIG GET`, a map or a list by the protocol.
+fn setting_value(answer: Value) -> Option<String> {
+    let value = match answer {
+        Value::Map(pairs) => pairs.into_iter().next()?.1,
+        Value::Array(words) => words.into_iter().nth(1)?,
+        _ => return None,
+    };
+    text(value).ok()
 }
 
 fn text(answer: Value) -> Result<String> {

@@ -39,6 +39,7 @@ mod commands;
 mod config;
 mod error;
 mod info;
+mod journal;
 mod lane;
 mod masked;
 mod plan;
@@ -52,3 +53,4 @@ pub use self::backend::RedisBackend;
 #[cfg(feature = "tls")]
 pub use self::config::ClientCertificate;
 pub use self::config::{AtStart, ReadFrom, RedisConfig, SentinelLogin};
+pub use self::journal::{AtRisk, RedisStreamJournal, StreamJournalOptions};

@@ -13,6 +13,7 @@ use crate::address::Endpoint;
 use crate::bulk::LargeFill;
 use crate::commands::{self, Answer, Naming, Replies, Step, all_done, only};
 use crate::config::{ReadFrom, RedisConfig};
+use crate::info::{self, Facts};
 use crate::lane::Turn;
 use crate::topology::{Topology, Way};
 use crate::tracking::Tracking;
@@ -229,8 +230,17 @@ impl Servers {
         all_done(answers.into_iter().map(renewed).collect(), 0).map(drop)
     }
 
+    /// What a server says of itself that takes writes: the one of a key, or all of them.
+    pub(crate) async fn facts(&self, key: Option<&Key>, call: Call) -> Result<Vec<Facts>> {
+        match (self.topology.way(), key) {
+            (Way::One(lane), _) => Ok(vec![info::facts(&lane.turn(call).await?).await?]),
+            (Way::Many(cluster), Some(key)) => Ok(vec![cluster.facts_of(key, call).await?]),
+            (Way::Many(cluster), None) => cluster.facts(call).await,
+        }
+    }
+
     /// Runs steps that are scripts: an answer to each.
-    async fn run(&self, steps: &[Step<'_>], call: Call) -> Result<Vec<Answer>> {
+    pub(crate) async fn run(&self, steps: &[Step<'_>], call: Call) -> Result<Vec<Answer>> {
         match self.topology.way() {
             Way::One(lane) => {
                 let turn = lane.turn(call).await?;

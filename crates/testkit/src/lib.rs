@@ -19,7 +19,7 @@
 //! replicas and Sentinels. [`FaultProxy`] stands between a client and any server, and delays,
 //! withholds, loses or damages what passes.
 //!
-//! [`conformance`] is the one suite that every backend passes. [`ManualClock`] stands still until
+//! [`conformance`] is the one suite that every backend passes, [`journal`] that of every journal. [`ManualClock`] stands still until
 //! a test moves it. [`ChaosBackend`] fails, delays, hangs and holds calls as a test plans it.
 //!
 //! # What this crate does not do
@@ -30,6 +30,7 @@
 mod chaos_backend;
 pub mod conformance;
 mod fault_proxy;
+pub mod journal;
 mod manual_clock;
 mod redis_cluster;
 mod redis_node;

@@ -27,7 +27,7 @@ pub(crate) use self::lease::{filled, leased};
 pub(crate) use self::read::{get, head, head_of};
 pub(crate) use self::renew::renewed;
 pub(crate) use self::scan::{Place, foreign, page, scan};
-pub(crate) use self::script::{Answer, Lua, Naming, Replies, run};
+pub(crate) use self::script::{Answer, Lua, Naming, Replies, ScriptCall, run};
 pub(crate) use self::several::{answer, pipeline, step_of};
 pub(crate) use self::step::{Step, batch_of, only};
 pub(crate) use self::write::{lifetime_millis, set, write_set};

@@ -1,6 +1,7 @@
 //! Scripts: several commands in one step of the server, which knows a script by its digest
 //! once it has seen its text.
 
+use bytes::Bytes;
 use larder_cache_core::{Key, Result};
 use redis::{Cmd, Pipeline, Script, Value};
 
@@ -47,6 +48,35 @@ impl Lua {
             command.arg(key);
         }
         command
+    }
+}
+
+/// A script on keys that are all on one server, with its arguments.
+#[derive(Debug)]
+pub(crate) struct ScriptCall<'a> {
+    pub(crate) script: &'static Lua,
+    /// At least one; the first says where it goes.
+    pub(crate) keys: &'a [Key],
+    pub(crate) arguments: Vec<Bytes>,
+}
+
+impl ScriptCall<'_> {
+    pub(super) fn command(&self, naming: Naming) -> Cmd {
+        let keys: Vec<&[u8]> = self.keys.iter().map(Key::as_bytes).collect();
+        let mut command = self.script.on_all(naming, &keys);
+        for argument in &self.arguments {
+            command.arg(&argument[..]);
+        }
+        command
+    }
+
+    /// How many bytes are sent, roughly.
+    pub(super) fn bytes(&self, naming: Naming) -> usize {
+        let text = match naming {
+            Naming::Digest => 0,
+            Naming::Text => self.script.text.len(),
+        };
+        text + self.arguments.iter().map(Bytes::len).sum::<usize>()
     }
 }
 

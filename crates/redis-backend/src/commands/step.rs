@@ -10,7 +10,7 @@ use super::keys::unlink_bodies;
 use super::lease::{add_fill, lease_command};
 use super::read::{QUESTIONS, ask_for_head};
 use super::renew::renew_command;
-use super::script::Naming;
+use super::script::{Naming, ScriptCall};
 use super::stale::mark_stale_command;
 use super::write::set_command;
 use super::{BATCH, command};
@@ -37,6 +37,8 @@ pub(crate) enum Step<'a> {
     FillLarge(&'a LargeFill, Naming),
     MarkStale(&'a Key, Naming),
     Renew(&'a EpochChange, Naming),
+    /// Any other script.
+    Script(&'a ScriptCall<'a>, Naming),
 }
 
 impl<'a> Step<'a> {
@@ -47,6 +49,7 @@ impl<'a> Step<'a> {
             Self::Fill(fill, _) => &fill.key,
             Self::FillLarge(fill, _) => &fill.key,
             Self::Renew(change, _) => &change.key,
+            Self::Script(call, _) => &call.keys[0],
             Self::MarkStale(key, _)
             | Self::Get(key)
             | Self::Head(key, _)
@@ -74,6 +77,7 @@ impl<'a> Step<'a> {
             Self::FillLarge(fill, _) => Self::FillLarge(fill, Naming::Text),
             Self::MarkStale(key, _) => Self::MarkStale(key, Naming::Text),
             Self::Renew(change, _) => Self::Renew(change, Naming::Text),
+            Self::Script(call, _) => Self::Script(call, Naming::Text),
             other => other,
         }
     }
@@ -99,6 +103,7 @@ impl<'a> Step<'a> {
             Self::Lease(_, Naming::Text) => 4096,
             Self::Lease(..) => 256,
             Self::FillLarge(fill, _) => fill.stub.len() + 2048,
+            Self::Script(call, naming) => call.bytes(*naming),
             Self::Expire(_, _, Naming::Text)
             | Self::MarkStale(_, Naming::Text)
             | Self::Renew(_, Naming::Text) => 2048,
@@ -123,6 +128,7 @@ impl<'a> Step<'a> {
             Self::FillLarge(fill, naming) => commands.add_command(fill.command(naming)),
             Self::MarkStale(key, naming) => commands.add_command(mark_stale_command(naming, key)),
             Self::Renew(change, naming) => commands.add_command(renew_command(naming, change)),
+            Self::Script(call, naming) => commands.add_command(call.command(naming)),
             Self::Head(key, bytes) => {
                 ask_for_head(commands, key, bytes);
                 return QUESTIONS;

@@ -2,6 +2,7 @@ mod clock;
 mod cluster;
 mod entries;
 mod inspection;
+mod journal;
 mod large;
 mod leases;
 mod outage;

@@ -204,7 +204,8 @@ impl<'a> Delivery<'a> {
             Redirect::ByText if pending.by_text => pending.later(why),
             Redirect::ByText => {
                 pending.by_text = true;
-                pending.why = Some(why);
+                // Also after a pause: the next try brings the text.
+                pending.why = Some(why.transient().replay_safe());
             }
         }
         pending

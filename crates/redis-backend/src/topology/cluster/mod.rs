@@ -34,7 +34,7 @@ use self::slot::Slot;
 use super::lanes::Lanes;
 use crate::address::Endpoint;
 use crate::config::{AtStart, ReadFrom};
-use crate::info;
+use crate::info::{self, Facts};
 use crate::lane::Start;
 use crate::tracking::Reach;
 
@@ -155,6 +155,23 @@ impl Cluster {
         }
     }
 
+    /// What the node says of itself that takes the writes of a key.
+    pub(crate) async fn facts_of(&self, key: &Key, call: Call) -> Result<Facts> {
+        let primary = self.primary(Slot::of(key.as_bytes()), call).await?;
+        facts_of(&primary, call).await
+    }
+
+    /// What all nodes say of themselves that take writes.
+    pub(crate) async fn facts(&self, call: Call) -> Result<Vec<Facts>> {
+        let map = self.directory.map();
+        if map.shards.is_empty() {
+            return Err(self.directory.no_owner());
+        }
+        let primaries = map.shards.iter().map(|shard| &*shard.primary);
+        let asked = join_all(primaries.map(|primary| facts_of(primary, call))).await;
+        asked.into_iter().collect()
+    }
+
     async fn inspect(
         &self,
         member: &Member,
@@ -201,6 +218,10 @@ impl Cluster {
             .unwrap_or_else(PoisonError::into_inner)
             .take()
     }
+}
+
+async fn facts_of(member: &Member, call: Call) -> Result<Facts> {
+    info::facts(&member.lane().turn(call).await?).await
 }
 
 impl Drop for Cluster {

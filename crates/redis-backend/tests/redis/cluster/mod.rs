@@ -1,6 +1,7 @@
 //! Clusters: keys on several nodes, nodes that die, slots that move.
 
 mod failover;
+mod journal;
 mod migration;
 mod start;
 mod watching;

@@ -1,5 +1,7 @@
 //! A master behind Sentinels.
 
+mod journal;
+
 use std::time::{Duration, Instant};
 
 use larder_cache_core::{Backend, Call, ErrorKind};
