@@ -35,6 +35,8 @@ struct Promised {
     taking: HashSet<u64>,
     taken: HashSet<u64>,
     failure: Option<Error>,
+    /// Faults, where one must keep an append from being acknowledged.
+    met: Option<Arc<AtomicU64>>,
 }
 
 #[tokio::test]
@@ -67,7 +69,9 @@ async fn check_all(policy: SyncPolicy, code: i32, fails: fn(u64) -> Fails) {
         let fails = fails(number);
         let (faults, met) = faults(fails, code);
         let options = FileJournalOptions::default().sync(policy).shards(2);
-        let promised = work(&path, options.clone().faults(faults)).await;
+        let before_the_answer = (policy == SyncPolicy::Always).then(|| met.clone());
+        let faulty = options.clone().faults(faults);
+        let promised = work(&path, faulty, before_the_answer).await;
         check(&path, options, &promised, fails).await;
         if met.load(Ordering::SeqCst) == 0 {
             assert!(number > 20, "only {number} operations");
@@ -100,8 +104,11 @@ fn faults(fails: Fails, code: i32) -> (DiskFaults, Arc<AtomicU64>) {
     (Arc::new(faults), met)
 }
 
-async fn work(path: &Path, options: FileJournalOptions) -> Promised {
-    let mut promised = Promised::default();
+async fn work(path: &Path, options: FileJournalOptions, met: Option<Arc<AtomicU64>>) -> Promised {
+    let mut promised = Promised {
+        met,
+        ..Promised::default()
+    };
     match FileJournal::open(path, options).await {
         Ok(journal) => {
             let worked = append_and_take(&journal, &mut promised).await;
@@ -118,9 +125,14 @@ async fn work(path: &Path, options: FileJournalOptions) -> Promised {
 
 async fn append_and_take(journal: &FileJournal, promised: &mut Promised) -> Result<(), Error> {
     let claim = journal.claim(journal.shard_of("key"), LONG).await?.unwrap();
+    let met = |promised: &Promised| promised.met.as_ref().map(|met| met.load(Ordering::SeqCst));
+    // What failed when it was opened, and did not keep it from being so, is made good.
+    let before = met(promised);
     for number in 0..24 {
         append(journal, number).await?;
         promised.appended.insert(number);
+        let is_false = met(promised) != before;
+        assert!(!is_false, "{number} was acknowledged after a fault");
         if number % 8 == 7 {
             take(journal, &claim, promised).await?;
         }

@@ -72,18 +72,17 @@ pub async fn deliveries_count_readers(subject: &Subject) {
 pub async fn what_was_not_read_has_no_delivery(subject: &Subject) {
     let keys = subject.keys_of(0, 4);
     let writes: Vec<_> = keys.iter().map(|key| set(key, "x")).collect();
-    let all = subject.append(&writes).await;
-    let (first, last) = (Sequence::ZERO, all[2]);
-    for (after, count) in [(first, 1), (last, 1), (first, 0), (first, 2)] {
+    subject.append(&writes).await;
+    for count in [1, 0, 2] {
         let claim = subject.claim(0).await;
-        subject.read(&claim, after, count).await;
+        subject.read(&claim, Sequence::ZERO, count).await;
         subject.release(&claim).await;
     }
     subject.release(&subject.claim(0).await).await;
     let claim = subject.claim(0).await;
     let read = subject.read_all(&claim).await;
     let deliveries: Vec<_> = read.iter().map(|record| record.deliveries).collect();
-    assert_eq!(deliveries, [3, 2, 1, 2]);
+    assert_eq!(deliveries, [3, 2, 1, 1]);
 }
 
 /// A writer's later append tells what it has settled: that, and not what came after.

@@ -11,7 +11,7 @@ if known[1] ~= ARGV[1] then
 end
 local writes = (#ARGV - 6) / 3
 local waiting = redis.call('XLEN', log)
-if waiting > 0 and writes > 0 and waiting + writes > tonumber(ARGV[2]) then return {'full'} end
+if writes > 0 and waiting + writes > tonumber(ARGV[2]) then return {'full'} end
 local floor_millis, floor_counter = tonumber(ARGV[5]), tonumber(ARGV[6])
 local answer = {'ok', state}
 for at = 7, #ARGV, 3 do
