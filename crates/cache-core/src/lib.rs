@@ -23,6 +23,7 @@
 mod backend;
 mod clock;
 mod codec;
+mod early_refresh;
 pub mod entry;
 mod epoch;
 mod error;
@@ -47,6 +48,7 @@ pub use self::backend::{
 };
 pub use self::clock::{Clock, Moment, SystemClock, Timestamp, millis_rounded_up};
 pub use self::codec::{Codec, Place};
+pub use self::early_refresh::EarlyRefresh;
 pub use self::entry::{Entry, EntryId, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
 pub use self::epoch::{
     EPOCH_BYTES, Epoch, EpochChange, EpochRecord, EpochRequest, Invalidation, MAX_TAG_SETS,

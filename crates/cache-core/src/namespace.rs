@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::early_refresh::EarlyRefresh;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::check_prefix;
 use crate::tag::Tag;
@@ -37,15 +38,15 @@ pub struct Namespace {
     /// For how long a stale value is served without asking the loader again, after the
     /// loader has failed. Default: 5 seconds.
     pub throttle: Duration,
-    /// How early a value is refreshed before it is stale, so that one reader does it and
-    /// nobody waits: the factor `beta` of XFetch (Vattani, Chierichetti, Lowenstein: Optimal
-    /// Probabilistic Cache Stampede Prevention, 2015). 0: not before. Default: 1.
-    pub early_refresh: f64,
+    /// When a value is refreshed before it is stale, so that one reader does it and nobody
+    /// waits. Default: [`EarlyRefresh::XFetch`] with a factor of 1.
+    pub early_refresh: EarlyRefresh,
     /// Tags that every value carries. Default: none.
     pub tags: Vec<String>,
     /// By how much a time to live may be shortened at random, so that values stored
     /// together don't expire together; a share of 1. An exact time to live that a single
-    /// call asks for is never changed. Default: 0.1.
+    /// call asks for is never changed, and none is under [`EarlyRefresh::Threshold`].
+    /// Default: 0.1.
     pub jitter: f64,
     /// How long a loader's "there is none" is remembered; `None`: not at all.
     /// Default: 30 seconds.
@@ -162,7 +163,7 @@ impl Namespace {
             grace: Duration::ZERO,
             soft_timeout: Duration::ZERO,
             throttle: Duration::from_secs(5),
-            early_refresh: 1.0,
+            early_refresh: EarlyRefresh::default(),
             tags: Vec::new(),
             jitter: 0.1,
             negative_ttl: Some(Duration::from_secs(30)),
@@ -219,8 +220,8 @@ impl Namespace {
 
     /// Sets [`early_refresh`](Namespace::early_refresh).
     #[must_use]
-    pub fn early_refresh(mut self, beta: f64) -> Self {
-        self.early_refresh = beta;
+    pub fn early_refresh(mut self, policy: impl Into<EarlyRefresh>) -> Self {
+        self.early_refresh = policy.into();
         self
     }
 
@@ -328,11 +329,9 @@ impl Namespace {
         if self.throttle > Ttl::MAX || self.soft_timeout > Ttl::MAX {
             return Err(self.refuse("throttle and soft_timeout can be 100 years at most"));
         }
-        if !(0.0..=1000.0).contains(&self.early_refresh) {
-            return Err(self
-                .refuse("early_refresh is a factor from 0 to 1000")
-                .with("found", self.early_refresh));
-        }
+        self.early_refresh
+            .check()
+            .map_err(|error| self.in_context(error))?;
         Tag::list(&self.tags).map_err(|error| self.in_context(error))?;
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(self
@@ -393,6 +392,11 @@ mod tests {
         check(&users().jitter(-0.1), "jitter");
         check(&users().jitter(f64::NAN), "jitter");
         check(&users().max_value_bytes(0), "max_value_bytes");
+        check(&users().early_refresh(f64::NAN), "early_refresh");
+        check(
+            &users().early_refresh(EarlyRefresh::Threshold(1.0)),
+            "users",
+        );
         check(&users().l1(L1::Ttl(Duration::ZERO)), "users");
         users().validate().unwrap();
     }

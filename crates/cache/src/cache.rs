@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use larder_cache_core::{Glob, Namespace, Result};
+use larder_cache_core::{Namespace, Result};
 
 use crate::handle::NamespaceHandle;
 use crate::health::Health;
@@ -73,7 +73,7 @@ impl Cache {
             .map(|known| known.settings());
         let registered = self.shared.keyspace.register(namespace)?;
         if before.is_ok_and(|before| before != registered.settings()) {
-            self.outdate(registered.id());
+            self.shared.outdate_space(registered.id());
         }
         self.namespace(&name)
     }
@@ -90,15 +90,7 @@ impl Cache {
         name: &str,
         change: impl FnOnce(Namespace) -> Namespace,
     ) -> Result<()> {
-        let mut checked = Ok(());
-        self.shared.keyspace.update(name, |current| {
-            let changed = change(current.clone());
-            checked = self.check_compression(&changed);
-            if checked.is_ok() { changed } else { current }
-        })?;
-        checked?;
-        self.outdate(self.shared.keyspace.get(name)?.id());
-        Ok(())
+        self.shared.update_namespace(name, change)
     }
 
     /// The settings of all namespaces, in the order of registration.
@@ -165,12 +157,8 @@ impl Cache {
         }
     }
 
-    fn outdate(&self, space: u32) {
-        self.shared.outdate_matching(space, &Glob::new("*"));
-    }
-
     fn check_compression(&self, namespace: &Namespace) -> Result<()> {
-        crate::builder::check_compression(namespace, self.shared.compressor.is_some())
+        self.shared.check_compression(namespace)
     }
 }
 

@@ -59,6 +59,17 @@ impl<'a> Change<'a> {
         self
     }
 
+    /// Parts the change in two: of the keys for whose places this holds, and of the others.
+    pub(crate) fn part(mut self, holds: impl Fn(usize) -> bool) -> (Self, Self) {
+        let keys = mem::take(&mut self.keys).into_iter().enumerate();
+        let (ours, others): (Vec<_>, Vec<_>) = keys.partition(|(index, _)| holds(*index));
+        let of = |keys: Vec<(usize, _)>| Self {
+            keys: keys.into_iter().map(|(_, key)| key).collect(),
+            ..self
+        };
+        (of(ours), of(others))
+    }
+
     /// The change was made, and leaves nothing for L1 to hold.
     pub(crate) fn made_away(self) {
         let nothing = vec![None; self.keys.len()];

@@ -53,6 +53,15 @@ impl NamespaceHandle {
         self.space.settings()
     }
 
+    /// Changes the settings, as
+    /// [`Cache::update_namespace`](crate::Cache::update_namespace) does.
+    ///
+    /// # Errors
+    /// Kind `Config` when the new settings can't work.
+    pub fn update(&self, change: impl FnOnce(Namespace) -> Namespace) -> Result<()> {
+        self.shared.update_namespace(self.name(), change)
+    }
+
     /// What names it in events.
     #[must_use]
     pub fn space(&self) -> Space<'_> {

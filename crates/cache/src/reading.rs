@@ -10,8 +10,8 @@ use larder_cache_core::{
 };
 
 use crate::epochs::{Source, View, staleness};
-use crate::l1::{Generation, Marks, Slot, Window};
-use crate::lifetime;
+use crate::l1::{Coarse, Generation, Marks, Slot, Window};
+use crate::lifetime::{self, Spread};
 use crate::payload::{self, Compressor};
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
@@ -42,6 +42,20 @@ pub(crate) struct Vacancy {
     pub(crate) held: Option<Duration>,
     /// Of the key, before it was read.
     pub(crate) sample: Generation,
+    /// How long the load of what stands there took.
+    pub(crate) load_cost: Duration,
+}
+
+impl Vacancy {
+    /// One whose lease nobody holds, over nothing that could be used.
+    fn unheld(claim: Claim, sample: Generation) -> Self {
+        Self {
+            claim,
+            held: None,
+            sample,
+            load_cost: Duration::ZERO,
+        }
+    }
 }
 
 /// The terms on which a value enters L1.
@@ -49,8 +63,11 @@ pub(crate) struct Vacancy {
 pub(crate) struct SlotTerms {
     pub(crate) soft: Option<Duration>,
     pub(crate) hard: Option<Duration>,
+    /// From when it was written to when it is stale.
+    pub(crate) life: Duration,
     pub(crate) load_cost: Duration,
     pub(crate) value_bytes: usize,
+    pub(crate) spread: Spread,
     /// `None`: it can't be kept in L1.
     pub(crate) marks: Option<Marks>,
 }
@@ -164,20 +181,21 @@ impl Shared {
             .collect()
     }
 
-    /// A slot for L1 whose lifetimes begin now; `None` where the namespace keeps none.
+    /// A slot for L1 whose lifetimes begin now, and that is due then; `None` where the
+    /// namespace keeps none.
     pub(crate) fn slot<V: Value>(
         &self,
         settings: &Namespace,
         value: Option<Arc<V>>,
-        terms: SlotTerms,
+        terms: &SlotTerms,
+        until_due: Option<Duration>,
     ) -> Option<Slot> {
         let (bound, window) = self.l1_bounds(settings)?;
-        let early = lifetime::until_refresh(&terms, settings, &*self.random);
-        let soft = terms.soft.map(|soft| early.unwrap_or(soft).min(soft));
         let now = self.clock.coarse();
         let end =
             |duration: Option<Duration>| duration.map_or(Moment::FAR_FUTURE, |d| now.after(d));
-        let (stale_at, hard) = (end(soft), end(terms.hard).min(end(bound)));
+        let (stale_at, hard) = (end(terms.soft), end(terms.hard).min(end(bound)));
+        let lead = until_due.and_then(|due| terms.soft?.checked_sub(due));
         Some(Slot {
             // A stale "there is none" is of no use.
             gone_at: if value.is_some() {
@@ -187,6 +205,8 @@ impl Shared {
             },
             value: value.map(|value| value as _),
             stale_at,
+            lead: Coarse::of(lead.unwrap_or_default()),
+            load_cost: Coarse::of(terms.load_cost),
             window,
             marks: terms.marks?,
             value_bytes: u32::try_from(terms.value_bytes).unwrap_or(u32::MAX),
@@ -212,12 +232,7 @@ impl Shared {
 }
 
 fn vacant<V>(reason: MissReason, sample: Generation) -> Found<V> {
-    let vacancy = Vacancy {
-        claim: Claim::Missing,
-        held: None,
-        sample,
-    };
-    Found::Missing(reason, Some(vacancy))
+    Found::Missing(reason, Some(Vacancy::unheld(Claim::Missing, sample)))
 }
 
 /// Whether `get` would answer with a value, and for how long it will; `None`: it would not.
@@ -351,9 +366,8 @@ impl<'a> Reader<'a> {
         let held = lease.map(|lease| lease.until.since(now));
         if entry.header.kind == Kind::Placeholder {
             let vacancy = Vacancy {
-                claim: Claim::Missing,
                 held,
-                sample,
+                ..Vacancy::unheld(Claim::Missing, sample)
             };
             let reason = match held {
                 Some(_) => MissReason::Loading,
@@ -386,15 +400,24 @@ impl<'a> Reader<'a> {
                 _ => freshness.soft.map(|end| end.since(now)),
             },
             hard: freshness.hard.map(|end| end.since(now)),
+            life: freshness
+                .soft
+                .map_or(Duration::MAX, |end| end.since(entry.header.created)),
             load_cost: entry.header.load_cost,
             // The header alone could understate what the value takes.
             value_bytes: usize::try_from(entry.header.plain_bytes)
                 .unwrap_or(usize::MAX)
                 .max(entry.body.len()),
+            spread: Spread::of(stored.physical, id),
             marks,
         };
         let early = lifetime::until_refresh(&terms, self.settings, &*self.shared.random);
-        if let Some(slot) = self.shared.slot(self.settings, value.clone(), terms) {
+        // While others refresh it, or have failed to just now, it is not time for it here.
+        let until_due = early.map(|early| early.max(Duration::ZERO));
+        let slot = self
+            .shared
+            .slot(self.settings, value.clone(), &terms, until_due);
+        if let Some(slot) = slot {
             let (space, key) = (self.space.id(), stored.key);
             self.shared.l1.insert(space, key, slot, sample);
         }
@@ -402,6 +425,7 @@ impl<'a> Reader<'a> {
             claim: Claim::Renew(id),
             held,
             sample,
+            load_cost: entry.header.load_cost,
         };
         let reason = match standing {
             Standing::Stale => MissReason::Invalidated,
@@ -446,10 +470,5 @@ impl<'a> Stored<'a> {
 
 /// What is stored goes when somebody loads.
 fn useless<V>(reason: MissReason, id: EntryId, sample: Generation) -> Found<V> {
-    let vacancy = Vacancy {
-        claim: Claim::Replace(id),
-        held: None,
-        sample,
-    };
-    Found::Missing(reason, Some(vacancy))
+    Found::Missing(reason, Some(Vacancy::unheld(Claim::Replace(id), sample)))
 }

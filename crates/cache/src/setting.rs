@@ -1,4 +1,4 @@
-//! Storing values: one, many, and only where there is none.
+//! Storing values: one, or many.
 
 use std::sync::Arc;
 
@@ -57,37 +57,6 @@ impl<V: Value> TypedCache<V> {
         shared.store(space, &[key], writes, &mut budget).await?;
         change.made([slot]);
         Ok(())
-    }
-
-    /// Stores a value where there is none, and says whether it did. A stale value, and a
-    /// load under way, count as none.
-    ///
-    /// # Cost
-    /// Two or three round trips.
-    ///
-    /// # Errors
-    /// As [`set`](TypedCache::set).
-    pub async fn set_if_absent(
-        &self,
-        key: impl AsRef<str>,
-        value: impl Into<Arc<V>>,
-    ) -> Result<bool> {
-        self.set_if_absent_with(key, value, SetOptions::default())
-            .await
-    }
-
-    /// Stores a value where there is none, with options.
-    ///
-    /// # Errors
-    /// As [`set_with`](TypedCache::set_with).
-    pub async fn set_if_absent_with(
-        &self,
-        key: impl AsRef<str>,
-        value: impl Into<Arc<V>>,
-        options: SetOptions,
-    ) -> Result<bool> {
-        let value = value.into();
-        self.put_if_absent(key.as_ref(), &value, options).await
     }
 
     /// Stores many values for the namespace's time to live.

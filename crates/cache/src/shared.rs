@@ -199,6 +199,31 @@ impl Shared {
             .detach_matching(|of, key| of == space && pattern.matches(key));
     }
 
+    /// Changes the settings of a namespace, and drops what L1 holds of it and is being loaded.
+    pub(crate) fn update_namespace(
+        &self,
+        name: &str,
+        change: impl FnOnce(Namespace) -> Namespace,
+    ) -> Result<()> {
+        let mut checked = Ok(());
+        self.keyspace.update(name, |current| {
+            let changed = change(current.clone());
+            checked = self.check_compression(&changed);
+            if checked.is_ok() { changed } else { current }
+        })?;
+        checked?;
+        self.outdate_space(self.keyspace.get(name)?.id());
+        Ok(())
+    }
+
+    pub(crate) fn check_compression(&self, namespace: &Namespace) -> Result<()> {
+        crate::builder::check_compression(namespace, self.compressor.is_some())
+    }
+
+    pub(crate) fn outdate_space(&self, space: u32) {
+        self.outdate_matching(space, &Glob::new("*"));
+    }
+
     /// Ends the backend's connections; one that takes long is left to itself.
     pub(crate) async fn close_backend(&self) {
         let closed = tokio::time::timeout(CLOSE_TIME, self.backend.close()).await;

@@ -8,19 +8,16 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use larder_cache_core::{Error, ErrorKind, Event, MissReason, Result, Tier};
 
 use crate::handle::NamespaceHandle;
-use crate::l1::Resident;
 use crate::load::{
-    Batch, LoadError, LoadOptions, LoadRequest, Loaded, ManyKeys, OneKey, Single, Wanted,
+    Batch, LoadError, LoadOptions, LoadRequest, Loaded, ManyKeys, OneKey, Renewal, Single, Wanted,
 };
 use crate::options::{GetOptions, OnError};
 use crate::pipeline::Pipeline;
 use crate::reading::Found;
-use crate::shared::{Shared, SpaceState};
 use crate::value::Value;
 
 /// A namespace whose values are of type `V`. Cheap to clone; all clones share one cache.
@@ -217,7 +214,7 @@ impl<V: Value> TypedCache<V> {
             return Ok(value);
         }
         let single = self.single(key, &LoadOptions::default(), Wanted::Value)?;
-        let loaded = Box::pin(single.run(loader)).await?;
+        let loaded = Box::pin(single.run(loader)).await?.into_value();
         loaded.ok_or_else(|| LoadError::Cache(no_value()))
     }
 
@@ -247,14 +244,14 @@ impl<V: Value> TypedCache<V> {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
-        if let Some(answer) = self.shared.l1_answer(&self.space, key)? {
+        if let Some(answer) = self.shared.l1_current(&self.space, key)? {
             return Ok(answer);
         }
         let single = self.single(key, options, Wanted::ValueOrAbsence)?;
-        Box::pin(single.run(loader)).await
+        Ok(Box::pin(single.run(loader)).await?.into_value())
     }
 
-    fn single<'a>(
+    pub(crate) fn single<'a>(
         &'a self,
         key: &'a str,
         options: &LoadOptions,
@@ -266,6 +263,7 @@ impl<V: Value> TypedCache<V> {
             key,
             terms: options.check(&self.shared, &self.settings())?,
             wanted,
+            renewal: Renewal::InBackground,
         })
     }
 
@@ -345,60 +343,6 @@ impl<V: Value> TypedCache<V> {
         };
         self.shared.emit(&self.space, &event);
         value
-    }
-}
-
-impl Shared {
-    /// What L1 alone answers: a value, "there is none", or nothing.
-    #[inline]
-    pub(crate) fn l1_answer<V: Value>(
-        &self,
-        state: &SpaceState,
-        key: &str,
-    ) -> Result<Option<Option<Arc<V>>>> {
-        let (space, tier) = (state.registered.space(), Tier::L1);
-        match self.l1.get::<V>(space.id, key)? {
-            Resident::Fresh(value) => {
-                self.emit(state, &Event::Hit { space, key, tier });
-                Ok(Some(Some(value)))
-            }
-            Resident::Absent => {
-                self.emit(state, &Event::NegativeHit { space, key, tier });
-                Ok(Some(None))
-            }
-            Resident::Stale(_) | Resident::Unknown => Ok(None),
-        }
-    }
-
-    /// What L1 has where the backend does not answer: `Ok` what may be served, `Err` what may
-    /// be served if the loader fails.
-    pub(crate) fn l1_in_outage<V: Value>(
-        &self,
-        state: &SpaceState,
-        key: &str,
-    ) -> Option<Result<Arc<V>, Arc<V>>> {
-        let (space, outage) = (state.registered.space(), state.settings().outage_ttl());
-        if let Ok(Resident::Fresh(value)) = self.l1.get_within(space.id, key, outage)
-            && !outage.is_zero()
-        {
-            self.emit(state, &Event::OutageServed { space, key });
-            return Some(Ok(value));
-        }
-        match self.l1.get_within(space.id, key, Duration::MAX) {
-            Ok(Resident::Fresh(value) | Resident::Stale(value)) => Some(Err(value)),
-            _ => None,
-        }
-    }
-
-    /// The value that L1 alone answers with.
-    #[inline]
-    fn l1_value<V: Value>(&self, state: &SpaceState, key: &str) -> Result<Option<Arc<V>>> {
-        let (space, tier) = (state.registered.space(), Tier::L1);
-        let Resident::Fresh(value) = self.l1.get::<V>(space.id, key)? else {
-            return Ok(None);
-        };
-        self.emit(state, &Event::Hit { space, key, tier });
-        Ok(Some(value))
     }
 }
 

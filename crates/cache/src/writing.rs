@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
-    Bytes, Compression, Condition, Entry, Event, Freshness, Header, Key, Kind, Lifetime, Namespace,
-    Place, Result, Tag, Ttl, Write,
+    Bytes, Compression, Condition, Entry, EntryId, Event, Freshness, Header, Key, Kind, Lifetime,
+    Namespace, Place, Result, Tag, Ttl, Write,
 };
 
 use crate::epochs::Stand;
 use crate::l1::Slot;
-use crate::lifetime;
+use crate::lifetime::{self, Spread};
 use crate::options::SetOptions;
 use crate::payload::{self, Body};
 use crate::reading::SlotTerms;
@@ -130,25 +130,30 @@ impl Shared {
             header.plain_bytes = u32::try_from(body.plain_bytes).unwrap_or(u32::MAX);
             bytes = body.bytes;
         }
-        let slot = SlotTerms {
-            soft: lifetime.soft,
-            hard: lifetime.hard,
-            load_cost: terms.load_cost,
-            value_bytes: usize::try_from(header.plain_bytes).unwrap_or(usize::MAX),
-            marks: stand.marks,
-        };
+        let value_bytes = usize::try_from(header.plain_bytes).unwrap_or(usize::MAX);
         let entry = Entry {
             header,
             body: bytes,
         };
+        let stored = entry.encode();
+        let slot = SlotTerms {
+            soft: lifetime.soft,
+            hard: lifetime.hard,
+            life: lifetime.soft.unwrap_or(Duration::MAX),
+            load_cost: terms.load_cost,
+            value_bytes,
+            spread: Spread::of(&physical, EntryId::of(&stored)),
+            marks: stand.marks,
+        };
+        let until_due = lifetime::until_refresh(&slot, &settings, &*self.random);
         Ok(Prepared {
+            slot: self.slot(&settings, value, &slot, until_due),
             write: Write {
                 key: physical,
-                value: entry.encode(),
+                value: stored,
                 ttl: lifetime.hard,
                 condition: Condition::Always,
             },
-            slot: self.slot(&settings, value, slot),
         })
     }
 

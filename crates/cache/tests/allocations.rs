@@ -10,10 +10,10 @@ mod memory {
     use std::time::Duration;
 
     use allocation_counter::{AllocationInfo, measure};
-    use larder_cache::{CacheBuilder, LoadError, TypedCache};
+    use larder_cache::{CacheBuilder, LoadError, Look, TypedCache};
     use larder_cache_core::{
-        Backend, Call, Codec, Condition, Entry, Event, Header, KeyPrefix, Kind, Namespace,
-        Observer, Place, Timestamp, Write,
+        Backend, Call, Codec, Condition, EarlyRefresh, Entry, Event, Header, KeyPrefix, Kind,
+        Namespace, Observer, Place, Timestamp, Write,
     };
     use larder_compression::Lz4;
     use larder_memory_backend::MemoryBackend;
@@ -80,6 +80,26 @@ mod memory {
             let none: Result<_, LoadError<_>> = at_once(names.load("8").with(loader));
             assert!(none.unwrap().is_none());
         });
+    }
+
+    /// Nor does one by a reader who is told that the value is due.
+    #[tokio::test]
+    async fn a_hit_that_is_due_allocates_nothing() {
+        let names = names();
+        let soon = EarlyRefresh::Threshold(f64::EPSILON);
+        let often = |n: Namespace| n.early_refresh(soon).ttl(Duration::from_secs(1));
+        names.update(often).unwrap();
+        let due = || {
+            let loader = |_: String| async { Err::<Name, _>(std::fmt::Error) };
+            at_once(names.look_or_load("7", loader)).unwrap()
+        };
+        names.set("7", "Ada".to_owned()).await.unwrap();
+        while !matches!(due(), Look::Due(..)) {
+            // Due within half a second, at a moment of the value's own.
+            names.set("7", "Ada".to_owned()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        check(|| assert!(matches!(due(), Look::Due(..) | Look::Stale(..))));
     }
 
     /// What a header declares is not allocated before it is known to be allowed.

@@ -1,5 +1,6 @@
 //! L1: decoded values in process memory, under one byte budget.
 
+mod coarse;
 mod generations;
 mod marks;
 mod slot;
@@ -14,6 +15,7 @@ use larder_cache_core::{Clock, Error, ErrorKind, Event, Glob, Key, Moment, Obser
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Equivalent, OptionsBuilder};
 
+pub(crate) use self::coarse::Coarse;
 use self::generations::Generations;
 pub(crate) use self::generations::{EpochGeneration, EpochMoment, Generation};
 pub(crate) use self::marks::Marks;
@@ -48,6 +50,8 @@ pub(crate) struct Memory {
 pub(crate) enum Resident<V> {
     /// A fresh value.
     Fresh(Arc<V>),
+    /// A fresh value, and it is time to refresh it; and how long its load took.
+    Due(Arc<V>, Coarse),
     /// A value that is stale but usable.
     Stale(Arc<V>),
     /// That there is no value.
@@ -139,6 +143,8 @@ impl Memory {
         let value = value.downcast::<V>().map_err(|_| type_mismatch::<V>())?;
         Ok(if slot.stale_at <= now {
             Resident::Stale(value)
+        } else if slot.is_due(now) {
+            Resident::Due(value, slot.load_cost)
         } else {
             Resident::Fresh(value)
         })

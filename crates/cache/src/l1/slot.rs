@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::coarse::Coarse;
 use super::marks::Marks;
 use larder_cache_core::Moment;
 use quick_cache::{Equivalent, Lifecycle, Weighter};
@@ -60,13 +61,18 @@ impl SlotRef<'_> {
     }
 }
 
-/// A decoded value, or the knowledge that there is none.
+/// A decoded value, or the knowledge that there is none. One cache line, as every hit copies
+/// it.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     /// `None`: a loader found that there is no value.
     pub(crate) value: Option<Arc<dyn Any + Send + Sync>>,
     /// From when on the value is stale.
     pub(crate) stale_at: Moment,
+    /// So long before that it is time to refresh it.
+    pub(crate) lead: Coarse,
+    /// How long its load took.
+    pub(crate) load_cost: Coarse,
     /// From when on the slot says nothing.
     pub(crate) gone_at: Moment,
     /// For how long after the last sign from the backend the slot counts.
@@ -102,6 +108,13 @@ impl Window {
 }
 
 impl Slot {
+    /// Whether it is time to refresh a value that is not stale yet.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Moment) -> bool {
+        let lead = self.lead.micros() * 1000;
+        lead > 0 && now.as_nanos() >= self.stale_at.as_nanos().saturating_sub(lead)
+    }
+
     pub(crate) fn weight(&self, key: &SlotKey) -> u64 {
         key.key.len() as u64 + u64::from(self.value_bytes) + OVERHEAD_BYTES
     }
@@ -127,5 +140,15 @@ impl Lifecycle<SlotKey, Slot> for CollectLeaving {
 
     fn on_evict(&self, leaving: &mut Vec<(SlotKey, Slot)>, key: SlotKey, slot: Slot) {
         leaving.push((key, slot));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_one_cache_line() {
+        assert_eq!(size_of::<Slot>(), 64);
     }
 }

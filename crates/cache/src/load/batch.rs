@@ -435,7 +435,10 @@ async fn give_up<K, V: Value, E: 'static>(
         let keys = led.iter().map(|led| led.lead.key());
         let failed: Vec<_> = keys.zip(permissions).collect();
         let mut budget = terms.budget;
-        shared.give_up(&job.space, failed, &mut budget).await;
+        let throttle = job.space.settings().throttle;
+        shared
+            .give_up(&job.space, failed, throttle, &mut budget)
+            .await;
     }
     for Led { lead, stale, .. } in led {
         let outcome = job.fall_back(lead.key(), stale, failure.clone());

@@ -54,8 +54,8 @@ impl<'a, V> Fill<'a, V> {
 }
 
 impl Shared {
-    /// Stores what was loaded, where its lease still stands. A load never fails because its
-    /// value could not be stored.
+    /// Stores what was loaded, where its lease still stands, and says of each whether it did.
+    /// A load never fails because its value could not be stored.
     pub(crate) async fn fill<V: Value>(
         &self,
         space: &SpaceState,
@@ -63,20 +63,29 @@ impl Shared {
         terms: &LoadTerms,
         load_cost: Duration,
         budget: &mut Budget,
-    ) {
+    ) -> Vec<bool> {
         let mut ready = Vec::with_capacity(fills.len());
+        let mut places = Vec::with_capacity(fills.len());
         let mut given_back = Vec::new();
-        for fill in fills {
+        for (place, fill) in fills.iter().enumerate() {
             match self.ready(space, fill, terms, load_cost, budget).await {
-                Ok(fill) => ready.push(fill),
+                Ok(fill) => {
+                    places.push(place);
+                    ready.push(fill);
+                }
                 Err(reason) => {
                     self.refuse(space, fill.key, reason);
                     given_back.extend(self.given_back(space, fill));
                 }
             }
         }
-        self.send_fills(space, ready, budget).await;
+        let sent = self.send_fills(space, ready, budget).await;
         self.end_leases(given_back, budget).await;
+        let mut stored = vec![false; fills.len()];
+        for place in places.into_iter().zip(sent).filter(|(_, sent)| *sent) {
+            stored[place.0] = true;
+        }
+        stored
     }
 
     fn given_back<V>(
@@ -158,9 +167,15 @@ impl Shared {
         }
     }
 
-    async fn send_fills(&self, space: &SpaceState, ready: Vec<Ready<'_>>, budget: &mut Budget) {
+    /// Sends the fills, and says which were accepted.
+    async fn send_fills(
+        &self,
+        space: &SpaceState,
+        ready: Vec<Ready<'_>>,
+        budget: &mut Budget,
+    ) -> Vec<bool> {
         if ready.is_empty() {
-            return;
+            return Vec::new();
         }
         let sample = |fill: &Ready<'_>| self.l1.sample(space.id(), fill.key);
         let samples: Vec<_> = ready.iter().map(sample).collect();
@@ -168,12 +183,14 @@ impl Shared {
         let backend = &self.backend;
         let sent = self.call("fill", budget, |call| backend.fill(&fills, call));
         let sent = sent.await;
+        let mut accepted = vec![false; ready.len()];
         for (index, (Ready { key, fill, slot }, sample)) in
             ready.into_iter().zip(samples).enumerate()
         {
             let stored = sent
                 .as_ref()
                 .is_ok_and(|stored| stored.get(index) == Some(&true));
+            accepted[index] = stored;
             let keeps = stored || !self.guards.hold(Guard::UnleasedInserts);
             // Whatever came of the fill, what L1 held before is outdated.
             self.l1
@@ -185,6 +202,7 @@ impl Shared {
                 _ => {}
             }
         }
+        accepted
     }
 
     pub(crate) fn refuse(&self, space: &SpaceState, key: &str, reason: RefusalReason) {

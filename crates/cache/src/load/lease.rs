@@ -146,12 +146,13 @@ impl Shared {
         Ok(leased.into_iter().map(attempt).collect())
     }
 
-    /// Ends the leases of loads that failed. Nobody asks the loader again for a while where
-    /// there is a stale value to be served meanwhile.
+    /// Ends the leases of loads that failed. Nobody asks the loader again for the time of the
+    /// throttle where there is a stale value to be served meanwhile.
     pub(crate) async fn give_up<'k>(
         &self,
         space: &SpaceState,
         failed: impl IntoIterator<Item = (&'k str, Permission)>,
+        throttle: Duration,
         budget: &mut Budget,
     ) {
         let settings = space.settings();
@@ -159,7 +160,7 @@ impl Shared {
             let Permission::Store(permit) = permission else {
                 return None;
             };
-            let outcome = match settings.throttle {
+            let outcome = match throttle {
                 Duration::ZERO => FillOutcome::Release,
                 throttle => FillOutcome::Hold(throttle),
             };

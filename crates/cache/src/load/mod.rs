@@ -9,6 +9,7 @@ mod lease;
 mod loaded;
 mod options;
 mod refresh;
+mod refresh_many;
 mod request;
 mod single;
 
@@ -19,5 +20,6 @@ pub(crate) use self::loaded::Keeping;
 pub use self::loaded::Loaded;
 pub(crate) use self::options::{LoadOptions, Wanted};
 pub(crate) use self::refresh::Refreshing;
+pub use self::refresh_many::Refreshed;
 pub use self::request::{LoadRequest, ManyKeys, OneKey};
-pub(crate) use self::single::Single;
+pub(crate) use self::single::{Renewal, Single};

@@ -14,6 +14,7 @@ use super::job::{Job, Run};
 use super::lease::{Attempt, Patience, Permission};
 use super::options::{LoadTerms, Wanted};
 use super::{LoadError, Loaded};
+use crate::look::Look;
 use crate::reading::{Found, Vacancy};
 use crate::shared::{Shared, SpaceState};
 use crate::value::Value;
@@ -25,14 +26,27 @@ pub(crate) struct Single<'a> {
     pub(crate) key: &'a str,
     pub(crate) terms: LoadTerms,
     pub(crate) wanted: Wanted,
+    pub(crate) renewal: Renewal,
 }
+
+/// Who refreshes what is due or stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// A task of this load, with its loader.
+    InBackground,
+    /// The caller, who is told of it, and waits for nothing where there is a stale value.
+    ByCaller,
+}
+
+/// What a load answered: how the value stands, or why there is none.
+type Answer<V, E> = Result<Look<V>, LoadError<E>>;
 
 /// What the backend's answer calls for.
 enum Step<V, E> {
     /// It is the answer.
-    Land(Outcome<V, E>),
-    /// It is the answer, and should be renewed in the background.
-    Refresh(Arc<V>, Vacancy),
+    Land(Answer<V, E>),
+    /// It is the answer, and should be renewed.
+    Refresh(Look<V>, Vacancy),
     /// It is none, or stale: load, and fall back to the stale value.
     Load(Option<Arc<V>>, Option<Vacancy>),
 }
@@ -53,7 +67,7 @@ enum Waiting<V> {
 }
 
 impl Single<'_> {
-    pub(crate) async fn run<V, E, R, F, Fut>(mut self, loader: F) -> Outcome<V, E>
+    pub(crate) async fn run<V, E, R, F, Fut>(mut self, loader: F) -> Answer<V, E>
     where
         V: Value,
         E: Send + Sync + 'static,
@@ -66,19 +80,21 @@ impl Single<'_> {
             let lead = match self.join() {
                 Joined::Lead(lead) => lead,
                 Joined::Follow(follower) => match self.follow(follower, until).await {
-                    Some(outcome) => return outcome,
+                    Some(answer) => return answer,
                     None => continue,
                 },
             };
             match self.look_up().await {
-                Step::Land(outcome) => {
-                    lead.land(outcome.clone());
-                    return outcome;
+                Step::Land(answer) => {
+                    lead.land(answer.clone().map(Look::into_value));
+                    return answer;
                 }
-                Step::Refresh(value, vacancy) => {
-                    lead.land(Ok(Some(Arc::clone(&value))));
-                    self.refresh(loader, vacancy);
-                    return Ok(Some(value));
+                Step::Refresh(look, vacancy) => {
+                    lead.land(Ok(look.value().cloned()));
+                    if self.renewal == Renewal::InBackground {
+                        self.refresh(loader, vacancy);
+                    }
+                    return Ok(look);
                 }
                 Step::Load(stale, vacancy) => {
                     if let Some(lead) = lead.commit() {
@@ -101,14 +117,18 @@ impl Single<'_> {
         &self,
         follower: Follower<V, E>,
         until: Instant,
-    ) -> Option<Outcome<V, E>> {
+    ) -> Option<Answer<V, E>> {
         let (space, key) = (self.space.registered.space(), self.key);
         self.shared
             .emit(self.space, &Event::LoadJoined { space, key });
-        match follower.wait(self.terms.soft_deadline(), until).await {
+        let soft = match self.renewal {
+            Renewal::InBackground => self.terms.soft_deadline(),
+            Renewal::ByCaller => Instant::now(),
+        };
+        match follower.wait(soft, until).await {
             Waited::Landed(Ok(None)) if self.wanted == Wanted::Value => None,
-            Waited::Landed(outcome) => Some(outcome),
-            Waited::Stale(value) => Some(Ok(Some(self.served_stale(value)))),
+            Waited::Landed(outcome) => Some(outcome.map(Look::of)),
+            Waited::Stale(value) => Some(Ok(Look::Refreshing(self.served_stale(value)))),
             Waited::TimedOut => Some(Err(LoadError::Deadline)),
             Waited::Abandoned => None,
         }
@@ -129,11 +149,14 @@ impl Single<'_> {
         let tier = Tier::L2;
         let hit = Event::Hit { space, key, tier };
         let (event, step) = match found {
-            Ok(Found::Fresh(value, None)) => (hit, Step::Land(Ok(Some(value)))),
-            Ok(Found::Fresh(value, Some(vacancy))) => (hit, Step::Refresh(value, vacancy)),
+            Ok(Found::Fresh(value, None)) => (hit, Step::Land(Ok(Look::Fresh(value)))),
+            Ok(Found::Fresh(value, Some(vacancy))) => {
+                let look = Look::Due(value, vacancy.load_cost);
+                (hit, Step::Refresh(look, vacancy))
+            }
             Ok(Found::Absent(_)) if self.wanted == Wanted::ValueOrAbsence => (
                 Event::NegativeHit { space, key, tier },
-                Step::Land(Ok(None)),
+                Step::Land(Ok(Look::Absent)),
             ),
             Ok(Found::Stale(value, reason, vacancy)) => {
                 self.shared.emit(self.space, &self.miss(reason));
@@ -151,7 +174,7 @@ impl Single<'_> {
                 self.shared
                     .emit(self.space, &self.miss(MissReason::Backend));
                 return match self.shared.l1_in_outage(self.space, key) {
-                    Some(Ok(value)) => Step::Land(Ok(Some(value))),
+                    Some(Ok(value)) => Step::Land(Ok(Look::Fresh(value))),
                     Some(Err(stale)) => Step::Load(Some(stale), None),
                     None => Step::Load(None, None),
                 };
@@ -165,10 +188,11 @@ impl Single<'_> {
     /// is loading or has failed to just now.
     fn with_stale<V: Value, E>(&self, value: Arc<V>, vacancy: Vacancy) -> Step<V, E> {
         if vacancy.held.is_some() {
-            return Step::Land(Ok(Some(self.served_stale(value))));
+            return Step::Land(Ok(Look::Refreshing(self.served_stale(value))));
         }
-        if self.terms.soft_timeout.is_zero() {
-            return Step::Refresh(self.served_stale(value), vacancy);
+        if self.terms.soft_timeout.is_zero() || self.renewal == Renewal::ByCaller {
+            let look = Look::Stale(self.served_stale(value), vacancy.load_cost);
+            return Step::Refresh(look, vacancy);
         }
         Step::Load(Some(value), Some(vacancy))
     }
@@ -189,7 +213,7 @@ impl Single<'_> {
         stale: Option<Arc<V>>,
         vacancy: Option<Vacancy>,
         until: Instant,
-    ) -> Outcome<V, E>
+    ) -> Answer<V, E>
     where
         V: Value,
         E: Send + Sync + 'static,
@@ -220,8 +244,8 @@ impl Single<'_> {
             lead.land(outcome);
         })?;
         match follower.wait(soft, until).await {
-            Waited::Landed(outcome) => outcome,
-            Waited::Stale(value) => Ok(Some(self.served_stale(value))),
+            Waited::Landed(outcome) => outcome.map(Look::of),
+            Waited::Stale(value) => Ok(Look::Refreshing(self.served_stale(value))),
             Waited::TimedOut => Err(LoadError::Deadline),
             Waited::Abandoned => Err(self.shared.abandoned()),
         }
@@ -393,7 +417,10 @@ impl Task {
         };
         if let Some(shared) = shared {
             let failed = [(key, permission)];
-            shared.give_up(&job.space, failed, &mut budget).await;
+            let throttle = job.space.settings().throttle;
+            shared
+                .give_up(&job.space, failed, throttle, &mut budget)
+                .await;
         }
         job.fall_back(key, stale, failure)
     }

@@ -14,6 +14,7 @@ mod l1;
 mod leases;
 mod lifecycle;
 mod loads;
+mod looks;
 mod namespaces;
 mod outage;
 mod pending;
