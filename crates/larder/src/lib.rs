@@ -32,6 +32,8 @@
 //! # Features
 //! - `memory` (default): the embedded backend.
 //! - `redis` (default): Redis 6.2 or later, and Valkey.
+//! - `patterns` (default): cache-aside, write-through, write-behind, refresh-ahead.
+//! - `file-journal`: a journal for write-behind in a local file.
 //! - `tls`: `rediss://` URLs, by rustls.
 //! - `compression`: LZ4 for values above a threshold.
 //!
@@ -47,19 +49,31 @@ mod connect;
 
 pub use larder_cache::{
     Affected, BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded,
-    ManyKeys, NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply, Remaining,
-    SetOptions, ShutdownReport, Stats, Status, TypedCache, Value, WriteError, Written,
+    Look, ManyKeys, NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply,
+    Refreshed, Remaining, SetOptions, ShutdownReport, Stats, Status, TypedCache, Value, WriteError,
+    Written,
 };
 pub use larder_cache_core::{
-    Backend, Cacheable, Clock, Codec, Compression, Connections, Encryption, Error, ErrorKind,
-    Event, Format, Glob, Invalidation, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node,
-    Notice, Notifier, Observer, Random, RefusalReason, Result, Severity, Space, SystemClock, Tag,
-    Tags, Tier, Ttl, TtlClasses, Unreadable,
+    Backend, Cacheable, Clock, Codec, Compression, Connections, DeadLetter, Durability,
+    EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob, Invalidation, Journal,
+    JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node, Notice, Notifier,
+    Observer, Observers, Random, RefusalReason, Result, Sequence, Severity, Space, SystemClock,
+    Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
 };
+#[cfg(feature = "file-journal")]
+pub use larder_file_journal::{FileJournal, FileJournalOptions, SyncPolicy};
 #[cfg(feature = "memory")]
-pub use larder_memory_backend::MemoryBackend;
+pub use larder_memory_backend::{MemoryBackend, MemoryJournal, MemoryJournalOptions};
+#[cfg(feature = "patterns")]
+pub use larder_patterns::{
+    CacheAside, CacheAsideOptions, DrainReport, Journaled, RefreshAhead, RefreshAheadOptions,
+    RefreshAheadReport, RefreshAheadStats, Refusal, Update, WriteBehind, WriteBehindOptions,
+    WriteFailure, WriteThrough, WriteThroughOptions,
+};
 #[cfg(feature = "redis")]
-pub use larder_redis_backend::{AtStart, ReadFrom, RedisBackend, RedisConfig};
+pub use larder_redis_backend::{
+    AtRisk, AtStart, ReadFrom, RedisBackend, RedisConfig, RedisStreamJournal, StreamJournalOptions,
+};
 
 pub use self::builder::{Builder, builder};
 pub use self::config::Config;
