@@ -31,12 +31,14 @@ async fn connected(config: RedisConfig) -> Subject {
     static CASES: AtomicUsize = AtomicUsize::new(0);
     let config = config.at_start(AtStart::Required);
     let name = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
-    let options = StreamJournalOptions::new(&name).budget(Duration::from_secs(10));
+    let options = StreamJournalOptions::new(&name).capacity(1_000_000);
+    let options = options.budget(Duration::from_secs(10));
     let small = StreamJournalOptions::new(format!("{name}-small"));
     let small = small.shards(1).capacity(SMALL as u64);
     let small = open(config.clone(), small).await;
     Subject::new(open(config.clone(), options.clone()).await)
         .small(small, SMALL)
+        .settles_late()
         .reopen(move || open(config.clone(), options.clone()))
 }
 

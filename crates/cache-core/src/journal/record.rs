@@ -38,7 +38,8 @@ pub struct JournalRecord {
     pub value: Option<Bytes>,
     /// Who appended it.
     pub writer: u64,
-    /// Whether its writer has said that it is settled.
+    /// Whether its writer has said that it is settled. A journal may learn of that some time
+    /// later, up to 100 milliseconds of its writer's writes.
     pub is_settled: bool,
     /// How many holders of a claim have read it, this one included; 0 where it was not read
     /// under a claim.

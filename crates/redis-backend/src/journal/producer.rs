@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use larder_cache_core::{Append, Call, JournalDepth, JournalRecord, Result, Sequence};
+use larder_cache_core::{
+    Append, Call, JournalDepth, JournalRecord, JournalWrite, Result, Sequence,
+};
 use redis::Value;
 use tokio::time::Instant;
 
@@ -21,6 +23,14 @@ impl RedisStreamJournal {
         let deadline = deadline_of(self.call);
         let check = self.safety.check(&self.servers, shard.log(), self.call);
         check.await?;
+        if let [write] = append.writes
+            && !shard.is_news(append.writer, append.settled)
+            && let Some(sequence) = self
+                .append_one(shard, append.writer, write, deadline)
+                .await?
+        {
+            return Ok(vec![sequence]);
+        }
         let [millis, counter] = shard.floor();
         let mut arguments = vec![
             self.shards.len().to_string().into(),
@@ -39,7 +49,43 @@ impl RedisStreamJournal {
         let call = shard.call(&scripts::APPEND, arguments);
         let left = Call::within(deadline.saturating_duration_since(Instant::now()));
         let ids = self.ask_within(&call, left).await?.done()?;
+        shard.told(append.writer, append.settled);
         self.appended(number, shard, ids)
+    }
+
+    /// Appends a write where nothing is out of the ordinary; `None`: something is, or the server
+    /// gave it a place before what was seen there. It may be there then, to be superseded.
+    async fn append_one(
+        &self,
+        shard: &Shard,
+        writer: u64,
+        write: &JournalWrite,
+        deadline: Instant,
+    ) -> Result<Option<Sequence>> {
+        let (kind, value): (&'static [u8], _) = match &write.value {
+            Some(value) => (b"v", value.clone()),
+            None => (b"d", Bytes::new()),
+        };
+        let arguments = vec![
+            Bytes::copy_from_slice(write.key.as_bytes()),
+            hexadecimal(writer),
+            Bytes::from_static(kind),
+            value,
+            self.shard_capacity.to_string().into(),
+        ];
+        let seen_before = shard.last_seen();
+        let call = shard.call_one(&scripts::APPEND_ONE, arguments);
+        let left = Call::within(deadline.saturating_duration_since(Instant::now()));
+        let Value::BulkString(id) = self.reply_within(&call, left).await? else {
+            return Ok(None);
+        };
+        let id = sequence(&String::from_utf8_lossy(&id));
+        let id = id.ok_or_else(|| unexpected_reply("an id of the journal"))?;
+        if id <= seen_before {
+            return Ok(None);
+        }
+        shard.saw(id);
+        Ok(Some(id))
     }
 
     /// Reads the state of the shard and ids, and remembers the last of them.

@@ -19,6 +19,9 @@ pub(super) static APPEND: LazyLock<Lua> = LazyLock::new(|| {
     ))
 });
 
+pub(super) static APPEND_ONE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(include_str!("lua/append_one.lua")));
+
 pub(super) static LATEST: LazyLock<Lua> = LazyLock::new(|| {
     Lua::new(concat!(
         include_str!("lua/shared.lua"),

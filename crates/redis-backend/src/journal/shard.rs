@@ -1,6 +1,8 @@
 //! A shard: its keys in Redis, and what this process knows of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use larder_cache_core::{Key, KeyPrefix, Result, Sequence};
@@ -18,7 +20,13 @@ pub(super) struct Shard {
     with_aside: [Key; 5],
     /// The last write that this process has seen.
     last: AtomicU64,
+    /// Who was last said to be settled, and up to where.
+    settled: Mutex<(u64, Sequence)>,
 }
+
+/// How far behind Redis may be about what is settled: to be told with each append would cost as
+/// much as the append.
+const SETTLED_LAG: Duration = Duration::from_millis(100);
 
 impl Shard {
     pub(super) fn all(options: &StreamJournalOptions) -> Result<Vec<Self>> {
@@ -37,6 +45,7 @@ impl Shard {
             keys,
             with_aside: [log, of_keys, meta, dead, key("aside")?],
             last: AtomicU64::new(0),
+            settled: Mutex::new((0, Sequence::ZERO)),
         })
     }
 
@@ -53,6 +62,15 @@ impl Shard {
         }
     }
 
+    /// A call of the script that appends one write.
+    pub(super) fn call_one(&self, script: &'static Lua, arguments: Vec<Bytes>) -> ScriptCall<'_> {
+        ScriptCall {
+            script,
+            keys: &self.keys[..3],
+            arguments,
+        }
+    }
+
     pub(super) fn call_with_aside(
         &self,
         script: &'static Lua,
@@ -65,9 +83,28 @@ impl Shard {
         }
     }
 
+    /// Whether Redis is to be told how far a writer is settled.
+    pub(super) fn is_news(&self, writer: u64, upto: Sequence) -> bool {
+        let (known, told) = *self.settled();
+        let lag = upto.time().since(told.time());
+        writer != known || (told == Sequence::ZERO && upto > told) || lag >= SETTLED_LAG
+    }
+
+    pub(super) fn told(&self, writer: u64, upto: Sequence) {
+        *self.settled() = (writer, upto);
+    }
+
+    fn settled(&self) -> MutexGuard<'_, (u64, Sequence)> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn last_seen(&self) -> Sequence {
+        Sequence::from_u64(self.last.load(Ordering::Relaxed))
+    }
+
     /// What a later write must come after, whatever the server has forgotten.
     pub(super) fn floor(&self) -> [Bytes; 2] {
-        let last = Sequence::from_u64(self.last.load(Ordering::Relaxed));
+        let last = self.last_seen();
         [last.time().as_millis(), last.counter()].map(|number| number.to_string().into())
     }
 

@@ -33,6 +33,7 @@ pub struct Subject {
     small: Option<(Arc<dyn Journal>, usize)>,
     clock: Option<Arc<ManualClock>>,
     reopen: Option<Box<dyn Fn() -> Opening + Send + Sync>>,
+    settles_late: bool,
     kept: Vec<Box<dyn Any + Send + Sync>>,
 }
 
@@ -45,6 +46,7 @@ impl Subject {
             small: None,
             clock: None,
             reopen: None,
+            settles_late: false,
             kept: Vec::new(),
         }
     }
@@ -75,11 +77,26 @@ impl Subject {
         self
     }
 
+    /// The journal may take what is settled for unsettled for a while. Default: not.
+    #[must_use]
+    pub fn settles_late(mut self) -> Self {
+        self.settles_late = true;
+        self
+    }
+
     /// Something that must live as long as the test, such as the server. Default: nothing.
     #[must_use]
     pub fn keep(mut self, kept: impl Any + Send + Sync) -> Self {
         self.kept.push(Box::new(kept));
         self
+    }
+
+    /// A record as this journal may give it, which the suite expects otherwise.
+    pub(super) fn excused(&self, expected: JournalRecord, found: bool) -> JournalRecord {
+        JournalRecord {
+            is_settled: expected.is_settled && (found || !self.settles_late),
+            ..expected
+        }
     }
 
     pub(super) fn journal(&self) -> Arc<dyn Journal> {

@@ -44,6 +44,26 @@ pub(super) enum Answer {
     Depth(u64, u64),
 }
 
+impl Answer {
+    /// What the model answers, as this journal may answer it.
+    pub(super) fn excused(self, subject: &Subject, found: &Self) -> Self {
+        match (self, found) {
+            (Self::Latest(Some(expected)), Self::Latest(Some(found))) => {
+                Self::Latest(Some(subject.excused(expected, found.is_settled)))
+            }
+            (Self::Records(expected), Self::Records(found)) => {
+                let both = expected.into_iter().enumerate();
+                let excused = |(at, record): (usize, JournalRecord)| {
+                    let is_settled = found.get(at).is_none_or(|found| found.is_settled);
+                    subject.excused(record, is_settled)
+                };
+                Self::Records(both.map(excused).collect())
+            }
+            (expected, _) => expected,
+        }
+    }
+}
+
 /// A journal and its model on their way.
 pub(super) struct Run<'a> {
     subject: &'a Subject,
