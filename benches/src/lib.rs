@@ -9,15 +9,19 @@
 
 #![expect(clippy::print_stdout, reason = "benchmarks print their figures")]
 
+mod arguments;
 mod paired;
 mod ratio;
 mod rounds;
 mod slice;
+mod verdict;
 
+pub use self::arguments::Arguments;
 pub use self::paired::Paired;
 pub use self::ratio::{Ratio, quantile};
 pub use self::rounds::{Comparison, Rounds, Row};
 pub use self::slice::{Candidate, Operation};
+pub use self::verdict::Verdict;
 
 /// What may fail in a suite ends its run with this message.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,10 +1,8 @@
 //! What is promised of freshness.
 
-use larder_benches::Comparison;
-use serde::Serialize;
-
 use crate::reads::TAGGED;
 use crate::results::Results;
+use larder_benches::{Comparison, Verdict};
 
 /// What a tag that many entries carry may take, in what one takes that a single entry carries.
 const INVALIDATION: f64 = 1.5;
@@ -14,15 +12,6 @@ const TAGGED_READ: f64 = 1.1;
 
 /// One that misses and one that brings the value into L1; a little for news that come late.
 const GETS_PER_FILL: f64 = 2.05;
-
-/// A promise, and what came of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    pub(crate) promise: String,
-    pub(crate) at_most: f64,
-    pub(crate) found: f64,
-    pub(crate) is_met: bool,
-}
 
 /// Every promise about what was run.
 pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
@@ -49,15 +38,4 @@ pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
 /// hide behind.
 fn is_promised(comparison: &Comparison) -> bool {
     comparison.title == TAGGED && comparison.store == "redis"
-}
-
-impl Verdict {
-    fn new(promise: String, at_most: f64, found: f64) -> Self {
-        Self {
-            promise,
-            at_most,
-            found,
-            is_met: found <= at_most,
-        }
-    }
 }

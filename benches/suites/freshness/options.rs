@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_benches::{Failure, Rounds};
+use larder_benches::{Arguments, Failure, Rounds};
 use serde::Serialize;
 
 const USAGE: &str = "\
@@ -57,39 +57,17 @@ impl Options {
             parts: PARTS.map(|(_, part)| part).to_vec(),
             json: false,
         };
-        // `cargo bench` says `--bench` to every suite.
-        let mut args = args.filter(|arg| arg != "--bench");
-        while let Some(name) = args.next() {
-            let mut value = || args.next().ok_or(format!("{name} needs a value\n{USAGE}"));
+        let mut args = Arguments::new(args, USAGE);
+        while let Some(name) = args.name() {
             match name.as_str() {
-                "--rounds" => options.rounds.count = positive(&value()?)?,
-                "--slice" => {
-                    options.rounds.slice = Duration::from_millis(positive::<u64>(&value()?)?);
-                }
-                "--entries" => options.entries = positive(&value()?)?,
-                "--only" => options.parts = chosen_parts(&value()?)?,
+                "--rounds" => options.rounds.count = args.positive(&name)?,
+                "--slice" => options.rounds.slice = Duration::from_millis(args.positive(&name)?),
+                "--entries" => options.entries = args.positive(&name)?,
+                "--only" => options.parts = args.parts(&name, &PARTS)?,
                 "--json" => options.json = true,
-                _ => return Err(format!("unknown argument `{name}`\n{USAGE}").into()),
+                _ => return Err(args.unknown(&name)),
             }
         }
         Ok(options)
     }
-}
-
-fn positive<N: std::str::FromStr + Default + PartialEq>(text: &str) -> Result<N, Failure> {
-    match text.parse() {
-        Ok(number) if number != N::default() => Ok(number),
-        _ => Err(format!("expected a number above 0, found `{text}`").into()),
-    }
-}
-
-fn chosen_parts(text: &str) -> Result<Vec<Part>, Failure> {
-    let part = |word: &str| {
-        let found = PARTS.iter().find(|(name, _)| *name == word);
-        found.map(|(_, part)| *part).ok_or_else(|| {
-            let names = PARTS.map(|(name, _)| name).join(", ");
-            format!("unknown part `{word}`; there are: {names}").into()
-        })
-    };
-    text.split(',').map(part).collect()
 }

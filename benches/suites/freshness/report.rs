@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::goals::Verdict;
 use crate::results::{Fills, Invalidation, Results};
 use larder_benches::Failure;
 
@@ -39,7 +38,7 @@ pub(crate) fn text(results: &Results) -> String {
         "\nPromised; [the middle half of the rounds] above",
     );
     for verdict in &results.goals {
-        line(&mut text, &judged(verdict));
+        line(&mut text, &verdict.to_string());
     }
     text
 }
@@ -81,17 +80,6 @@ fn filled(fills: &Fills) -> String {
         "  {store:<8} {tasks:>6} {keys:>7} {reads:>6} {loads:>7.2} {gets:>13.3} \
          {other_calls:>12.3} {l1_hits:>8.2}"
     )
-}
-
-fn judged(verdict: &Verdict) -> String {
-    let Verdict {
-        promise,
-        at_most,
-        found,
-        is_met,
-    } = verdict;
-    let came = if *is_met { "met" } else { "MISSED" };
-    format!("  {promise:<46} at most {at_most:.2}  {found:>5.2}  {came}")
 }
 
 fn line(text: &mut String, line: &str) {

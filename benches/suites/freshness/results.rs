@@ -1,9 +1,9 @@
 //! All that a run found out.
 
-use larder_benches::{Comparison, Ratio};
+use larder_benches::{Comparison, Ratio, Verdict};
 use serde::Serialize;
 
-use crate::goals::{self, Verdict};
+use crate::goals;
 use crate::options::Options;
 
 /// All that a run found out.

@@ -1,8 +1,6 @@
 //! What is promised of the patterns.
 
-use std::fmt;
-
-use serde::Serialize;
+use larder_benches::Verdict;
 
 use crate::results::Results;
 use crate::sets;
@@ -10,17 +8,9 @@ use crate::sets;
 /// What share of write-through's writes a skewed load may leave to the database.
 const COALESCED: f64 = 0.2;
 
-/// What a `set` may take with the stream journal, in what a plain one takes.
+/// What a lone `set` may take with the stream journal, in what a plain one takes. Many at once
+/// keep the server busy, and cost what its scripts cost.
 const SET: f64 = 1.6;
-
-/// A promise, and what came of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    promise: String,
-    at_most: f64,
-    found: f64,
-    is_met: bool,
-}
 
 /// Every promise about what was run.
 pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
@@ -28,7 +18,8 @@ pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
         let promise = "rows written, of write-through's".to_owned();
         Verdict::new(promise, COALESCED, coalescing.share)
     });
-    let sets = results.sets.iter().flat_map(|comparison| {
+    let lone = results.sets.iter().filter(|sets| sets.tasks == 1);
+    let sets = lone.flat_map(|comparison| {
         let promised = comparison
             .rows
             .iter()
@@ -39,31 +30,4 @@ pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
         })
     });
     coalescing.chain(sets).collect()
-}
-
-impl Verdict {
-    fn new(promise: String, at_most: f64, found: f64) -> Self {
-        Self {
-            promise,
-            at_most,
-            found,
-            is_met: found <= at_most,
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            promise,
-            at_most,
-            found,
-            is_met,
-        } = self;
-        let came = if *is_met { "met" } else { "MISSED" };
-        write!(
-            f,
-            "  {promise:<46} at most {at_most:.2}  {found:>5.2}  {came}"
-        )
-    }
 }

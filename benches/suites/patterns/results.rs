@@ -4,11 +4,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use larder_benches::{Comparison, Failure};
+use larder_benches::{Comparison, Failure, Verdict};
 use serde::Serialize;
 
 use crate::coalescing::Coalescing;
-use crate::goals::{self, Verdict};
+use crate::goals;
 use crate::options::Options;
 
 /// All that a run found out.
