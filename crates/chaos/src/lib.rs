@@ -26,6 +26,7 @@
 )]
 
 mod admin;
+mod behind;
 mod faults;
 mod fleet;
 mod freshness;

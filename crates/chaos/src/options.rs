@@ -8,7 +8,8 @@ Usage: cargo xtask chaos [--seconds N] [--seed S] [--only NAME_OR_NUMBER] [--jso
                 length. Default: 120.
   --seed S      What all choices at random begin with: keys, moments, nodes.
                 Default: another one each time, which is printed.
-  --only X      Only the scenarios of this number or name. May be repeated.
+  --only X      Only the scenarios of this number or name, or whose names begin with it and a
+                hyphen. May be repeated.
   --json        The results for programs.
   --list        What there is, without running it.
 ";

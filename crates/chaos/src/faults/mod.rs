@@ -20,6 +20,7 @@ pub(crate) mod refusals;
 pub(crate) mod reset;
 pub(crate) mod sentinel;
 pub(crate) mod silent_connection;
+pub(crate) mod write_behind;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::messages::{Answer, Order, Signal};
 use super::{cold_key, holder};
-use crate::{Failure, staleness};
+use crate::{Failure, behind, staleness};
 
 /// The argument by which this program is started as a member.
 pub(super) const MEMBER: &str = "member";
@@ -28,7 +28,7 @@ pub(crate) fn member_main() -> ExitCode {
     let Err(failure) = serve() else {
         return ExitCode::SUCCESS;
     };
-    let _parent_has_gone = send(&Answer::Failed(failure.to_string()));
+    let _parent_has_gone = tell(&Answer::Failed(failure.to_string()));
     ExitCode::FAILURE
 }
 
@@ -48,6 +48,7 @@ fn serve() -> Result<(), Failure> {
             Order::Traffic(membership) => staleness::take_part(membership, post).await,
             Order::ColdKey(order) => cold_key::run(order, post).await,
             Order::Holder(order) => holder::run(order, post).await,
+            Order::Behind(task) => behind::member(task, post).await,
         }
     });
     runtime.shutdown_background();
@@ -66,7 +67,8 @@ fn listen(sender: &mpsc::UnboundedSender<Signal>) {
     }
 }
 
-fn send(answer: &Answer) -> Result<(), Failure> {
+/// Tells the parent something.
+pub(crate) fn tell(answer: &Answer) -> Result<(), Failure> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     let mut out = stdout().lock();
@@ -81,6 +83,6 @@ impl Post {
     }
 
     pub(crate) fn answer(&self, answer: &Answer) -> Result<(), Failure> {
-        send(answer)
+        tell(answer)
     }
 }

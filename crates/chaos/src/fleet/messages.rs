@@ -3,6 +3,7 @@ use std::time::Duration;
 use larder::Builder;
 use serde::{Deserialize, Serialize};
 
+use crate::behind;
 use crate::staleness::{Breach, Membership, Tally};
 
 /// What a member is to do.
@@ -14,6 +15,8 @@ pub(crate) enum Order {
     ColdKey(ColdKey),
     /// A load that lasts until it is told to end.
     Holder(Holder),
+    /// Write behind.
+    Behind(behind::Task),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,6 +69,8 @@ pub(crate) enum Answer {
     },
     /// What a load of its own answered, and what a read found after it.
     Held { loaded: u64, read: u64 },
+    /// What became of writes behind.
+    Behind(behind::Report),
     /// It could not go on.
     Failed(String),
 }

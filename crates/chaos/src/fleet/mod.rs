@@ -15,6 +15,6 @@ mod messages;
 mod process;
 
 pub(crate) use holder::SPACE as HOLDER_SPACE;
-pub(crate) use member::{Post, is_member, member_main};
+pub(crate) use member::{Post, is_member, member_main, tell};
 pub(crate) use messages::{Answer, ColdKey, Holder, Order, Signal, Upstream};
 pub(crate) use process::{Answers, Process};

@@ -62,6 +62,11 @@ impl Process {
         self.send(Posix::CONT)
     }
 
+    /// Asks it to end (SIGTERM).
+    pub(crate) fn terminate(&self) -> Result<(), Failure> {
+        self.send(Posix::TERM)
+    }
+
     /// Waits until it has ended by itself.
     pub(crate) async fn end(mut self) -> Result<(), Failure> {
         drop(self.input);

@@ -187,6 +187,8 @@ impl<V: Value> WriteBehind<V> {
         // What is not done by then is told of below.
         let _ = tokio::time::timeout(deadline, drained).await;
         self.tasks.token.cancel();
+        // They end at once, but for a writer that blocks its thread.
+        let _ = tokio::time::timeout(LAST_LOOK, self.tasks.tracker.wait()).await;
         let left = tokio::time::timeout(LAST_LOOK, self.core.journal.depth()).await;
         let left = left.ok().and_then(Result::ok);
         DrainReport {
