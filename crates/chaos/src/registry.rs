@@ -41,6 +41,7 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(big_values::BigValues),
         Box::new(many_tasks::ManyTasks),
         Box::new(freshness::set_race::SetRace),
+        Box::new(freshness::write_race::WriteRace),
         Box::new(freshness::l1_race::L1Race),
         Box::new(freshness::cut_link::CutLink),
         Box::new(freshness::misses::Misses),

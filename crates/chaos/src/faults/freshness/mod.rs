@@ -9,6 +9,7 @@ pub(crate) mod l1_race;
 pub(crate) mod loader;
 pub(crate) mod misses;
 pub(crate) mod set_race;
+pub(crate) mod write_race;
 
 use std::convert::Infallible;
 use std::sync::Arc;
