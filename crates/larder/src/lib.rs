@@ -79,13 +79,16 @@ pub use self::builder::{Builder, builder};
 pub use self::config::Config;
 
 /// The guides, compiled as they stand.
-#[cfg(all(doctest, feature = "memory", feature = "redis"))]
+#[cfg(all(doctest, feature = "memory", feature = "redis", feature = "patterns"))]
 mod guides {
     #[doc = include_str!("../../../docs/getting-started.md")]
     struct GettingStarted;
 
     #[doc = include_str!("../../../docs/consistency.md")]
     struct Consistency;
+
+    #[doc = include_str!("../../../docs/patterns.md")]
+    struct Patterns;
 
     #[doc = include_str!("../../../README.md")]
     struct Readme;

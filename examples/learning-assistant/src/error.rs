@@ -6,7 +6,7 @@ use std::{error, fmt};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use larder::{ErrorKind, LoadError};
+use larder::{ErrorKind, LoadError, WriteError};
 use serde_json::json;
 
 use crate::database::DatabaseError;
@@ -36,7 +36,10 @@ impl AppError {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Cache(error) if error.kind() == ErrorKind::InvalidKey => StatusCode::BAD_REQUEST,
-            Self::Cache(error) if error.kind() == ErrorKind::Closed => {
+            // The end has begun, or the journal is full: try again, elsewhere or later.
+            Self::Cache(error)
+                if matches!(error.kind(), ErrorKind::Closed | ErrorKind::Backpressure) =>
+            {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Deadline => StatusCode::GATEWAY_TIMEOUT,
@@ -51,6 +54,16 @@ impl From<LoadError<AppError>> for AppError {
             LoadError::Loader(error) => Arc::unwrap_or_clone(error),
             LoadError::Cache(error) => Self::Cache(error),
             LoadError::Deadline => Self::Deadline,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<WriteError<AppError>> for AppError {
+    fn from(error: WriteError<AppError>) -> Self {
+        match error {
+            WriteError::Writer(error) => error,
+            WriteError::Cache(error) => Self::Cache(error),
             _ => Self::Internal,
         }
     }

@@ -1,7 +1,8 @@
 //! A service that learners read courses with: HTTP before, SQLite behind, Larder between.
 //!
-//! [`App`] wires the cache and the database, `routes` has the handlers, and [`traffic`] is
-//! a crowd of clients that sends the service real HTTP, so that there is something to see.
+//! [`App`] wires the cache, its patterns and the database, `routes` has the handlers, and
+//! [`traffic`] is a crowd of clients that sends the service real HTTP, so that there is
+//! something to see.
 
 mod app;
 pub mod arguments;
@@ -13,7 +14,7 @@ mod server;
 mod source;
 pub mod traffic;
 
-pub use self::app::{App, Tally};
+pub use self::app::{App, Ending, Tally};
 pub use self::error::AppError;
 pub use self::server::Server;
 pub use self::source::Source;

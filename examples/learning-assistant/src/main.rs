@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// How long loads under way may take when the service ends.
+/// How long each part of the service may take to end.
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 
 #[tokio::main]
@@ -48,32 +48,37 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let mut out = io::stdout();
     report::greet(&mut out, &app, &url, arguments).await?;
 
-    let mut code = ExitCode::SUCCESS;
-    if arguments.serve_only {
+    let sent = if arguments.serve_only {
         stop.cancelled().await;
+        None
     } else {
-        let summary = send_traffic(&app, &url, sample, arguments, &stop).await?;
-        writeln!(out, "\n{summary}")?;
-        if !summary.is_success() {
-            code = ExitCode::FAILURE;
-        }
-    }
+        Some(send_traffic(&app, &url, sample, arguments, &stop).await?)
+    };
 
+    // No more requests; what waits goes to the database; then the cache. Only now the figures
+    // are final.
     server.stop().await?;
-    let left = app.cache.shutdown(SHUTDOWN_DEADLINE).await;
-    if !left.is_clean() {
-        tracing::warn!(tasks = ?left.aborted, "tasks were aborted at the end");
+    let ending = app.shutdown(SHUTDOWN_DEADLINE).await;
+    let summary = sent.map(|(recorder, elapsed)| Summary::of(&app, &recorder, elapsed));
+    if let Some(summary) = &summary {
+        writeln!(out, "\n{summary}")?;
     }
-    Ok(code)
+    writeln!(out, "{ending}")?;
+    // What is left, if anything, is safe in the journal: that is told, and no failure.
+    Ok(match summary.is_none_or(|summary| summary.is_success()) {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
+/// How the requests went, and how long they took.
 async fn send_traffic(
     app: &App,
     url: &str,
     sample: Sample,
     arguments: &Arguments,
     stop: &CancellationToken,
-) -> Result<Summary, Box<dyn Error>> {
+) -> Result<(Arc<Recorder>, Duration), Box<dyn Error>> {
     let recorder = Arc::new(Recorder::new()?);
     let began = Instant::now();
     let mut out = io::stdout();
@@ -81,7 +86,7 @@ async fn send_traffic(
         () = traffic::run(url, sample, arguments.traffic(), &recorder, stop) => {}
         lines = report::every_second(&mut out, app, &recorder) => lines?,
     }
-    Ok(Summary::of(app, &recorder, began.elapsed()))
+    Ok((recorder, began.elapsed()))
 }
 
 /// A token that Ctrl-C and SIGTERM cancel. The second of them ends the process at once.

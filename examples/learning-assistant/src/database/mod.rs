@@ -3,11 +3,13 @@
 mod contents;
 mod error;
 mod pool;
+mod progress;
 mod sample;
 mod sessions;
+mod settings;
 mod users;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,8 +18,10 @@ use rusqlite::Connection;
 pub use self::contents::{Content, Course};
 pub use self::error::DatabaseError;
 use self::pool::Pool;
+pub use self::progress::{Progress, Report};
 pub use self::sample::Sample;
 pub use self::sessions::Session;
+pub use self::settings::Settings;
 pub use self::users::User;
 
 /// As many as a small server has cores; SQLite reads from memory most of the time.
@@ -26,6 +30,7 @@ const READERS: usize = 4;
 /// The service's database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
+    path: Arc<PathBuf>,
     readers: Pool,
     /// SQLite has one writer at a time. They queue here, where nobody gives up waiting.
     writer: Pool,
@@ -55,10 +60,17 @@ impl Database {
             .run(move |connection| sample.prepare(connection, progress))
             .await?;
         Ok(Self {
-            readers: Pool::new(path, READERS),
+            readers: Pool::new(Arc::clone(&path), READERS),
+            path,
             writer,
             counters: Arc::default(),
         })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// How many queries ran.

@@ -8,7 +8,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::DatabaseError;
 
 /// Raised with every change of the tables or of what is in them.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
+
+/// What a version without settings and progress left: these tables are added to it.
+const BEFORE_SETTINGS: i32 = 1;
 
 /// What a database holds that is older than any version of this example: nothing.
 const NEW: i32 = 0;
@@ -27,6 +30,15 @@ const TABLES: &str = "
     CREATE INDEX contents_by_course ON contents (course);
     CREATE INDEX attempts_by_user ON attempts (user);
     CREATE INDEX attempts_by_content ON attempts (content);";
+
+const SETTINGS_AND_PROGRESS: &str = "
+    CREATE TABLE settings (
+        user INTEGER PRIMARY KEY REFERENCES users, language TEXT NOT NULL,
+        daily_minutes INTEGER NOT NULL, reminders INTEGER NOT NULL);
+    CREATE TABLE progress (
+        user INTEGER NOT NULL REFERENCES users, content INTEGER NOT NULL REFERENCES contents,
+        position INTEGER NOT NULL, sequence INTEGER NOT NULL,
+        PRIMARY KEY (user, content)) WITHOUT ROWID;";
 
 /// How many rows a new database begins with. The same numbers give the same rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,8 +96,10 @@ impl Sample {
         match (version, tables) {
             (VERSION, _) => return Ok(()),
             (NEW, 0) => self.fill(&transaction, progress)?,
+            (BEFORE_SETTINGS, _) => {}
             _ => return Err(DatabaseError::Foreign),
         }
+        transaction.execute_batch(SETTINGS_AND_PROGRESS)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         Ok(transaction.commit()?)
     }

@@ -21,11 +21,20 @@ pub async fn greet(
         "  database  {} (SQLite)",
         arguments.database().display()
     )?;
+    writeln!(
+        out,
+        "  journal   {} (progress that the database does not have yet)",
+        app.journal_path().display()
+    )?;
     writeln!(out, "  cache     {}", cache(app).await)?;
     writeln!(out, "  clients   {}", clients(arguments))?;
     writeln!(out)?;
     writeln!(out, "  Try       curl {url}/users/7")?;
     writeln!(out, "            curl '{url}/content/3?cache=bypass'")?;
+    writeln!(
+        out,
+        "            curl {url}/users/7/progress/3 --json '{{\"position\": 93}}'"
+    )?;
     writeln!(out, "            curl {url}/stats")?;
     writeln!(out)
 }

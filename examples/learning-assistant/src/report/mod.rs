@@ -3,6 +3,7 @@
 mod greeting;
 mod lines;
 mod numbers;
+mod patterns;
 mod summary;
 
 use larder::{Health, NamespaceStats};

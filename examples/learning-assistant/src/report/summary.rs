@@ -4,7 +4,8 @@ use std::time::Duration;
 use larder::NamespaceStats;
 
 use super::Lookups;
-use super::numbers::{grouped, per_second, percent, quantile};
+use super::numbers::{grouped, millis, per_second, percent, quantile};
+use super::patterns::Patterns;
 use crate::app::{App, Tally};
 use crate::traffic::{Measured, Recorder};
 
@@ -15,6 +16,7 @@ pub struct Summary {
     elapsed: Duration,
     stats: NamespaceStats,
     tally: Tally,
+    patterns: Patterns,
 }
 
 /// A name, a value, and what else there is to say.
@@ -29,6 +31,7 @@ impl Summary {
             elapsed,
             stats: app.cache.stats().total(),
             tally: app.tally(),
+            patterns: Patterns::of(app),
         }
     }
 
@@ -82,16 +85,21 @@ impl Summary {
         ]
     }
 
-    fn latencies(&self) -> [Row; 4] {
+    fn latencies(&self) -> [Row; 5] {
         let Measured {
-            cached, uncached, ..
+            cached,
+            uncached,
+            slowest,
+            ..
         } = &self.measured;
+        let longest = format!("{:.2} ms", millis(slowest.took));
         let row = |name, micros, share| (name, quantile(micros, share), String::new());
         [
             row("p50 with the cache", cached, 0.5),
             row("p50 without it", uncached, 0.5),
             row("p99 with the cache", cached, 0.99),
             row("p99 without it", uncached, 0.99),
+            ("slowest request", longest, slowest.asked.clone()),
         ]
     }
 
@@ -101,16 +109,20 @@ impl Summary {
             queries,
             updates,
             unconfirmed,
+            bypassed,
+            events,
+            batches,
+            ..
         } = self.tally;
-        // Every loader runs one query.
-        let past_the_cache = queries.saturating_sub(self.stats.loads);
-        let past_the_cache = format!("{} of them past the cache", grouped(past_the_cache));
+        let past_the_cache = format!("{} of them past the cache", grouped(bypassed));
+        let spared = events.saturating_sub(batches);
+        let spared = format!("and {} spared by write-behind", grouped(spared));
         let reads = format!("of {} reads, each a query without a cache", grouped(reads));
         let changes = "changes that the cache's backend did not confirm".to_owned();
         [
             ("queries executed", grouped(queries), past_the_cache),
             ("queries avoided", grouped(self.tally.avoided()), reads),
-            ("updates", grouped(updates), String::new()),
+            ("updates", grouped(updates), spared),
             ("unconfirmed", grouped(unconfirmed), changes),
         ]
     }
@@ -132,6 +144,6 @@ impl fmt::Display for Summary {
                 writeln!(f, "{}", row.trim_end())?;
             }
         }
-        Ok(())
+        write!(f, "\n{}", self.patterns.table(&self.measured))
     }
 }

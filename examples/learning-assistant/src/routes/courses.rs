@@ -1,5 +1,5 @@
-//! Courses and contents: loads that may find nothing, with tags and times to live of their
-//! own, and one load for many keys.
+//! Courses and contents: contents are refreshed ahead of their readers; a course is a load with
+//! a tag and a time to live of its own, and one more for all its contents.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
-use larder::{Loaded, Ttl};
+use larder::Ttl;
 
-use crate::app::App;
+use crate::app::{App, find_contents};
 use crate::database::{Content, Course};
 use crate::error::AppError;
 use crate::source::Source;
@@ -26,25 +26,19 @@ async fn content(
     source: Source,
 ) -> Result<Json<Arc<Content>>, AppError> {
     let database = app.database.clone();
-    let key = id.to_string();
     let content = match source {
         Source::Cache => {
-            let load = move || async move {
-                let found = database.content(id).await?;
-                Ok::<_, AppError>(found.map_or_else(Loaded::absent, tagged))
-            };
-            app.contents.load(&key).with(load).await?
+            let load = move |missing| async move { find_contents(&database, missing).await };
+            app.contents
+                .cache()
+                .get_or_load_many([id], load)
+                .await?
+                .remove(&id)
         }
-        Source::Database => database.content(id).await?.map(Arc::new),
+        Source::Database => app.database.content(id).await?.map(Arc::new),
     };
-    app.count_read();
+    app.count_read(source);
     content.map(Json).ok_or(AppError::NotFound("content"))
-}
-
-/// Every content bears the tag of its course, however it was loaded.
-fn tagged(content: Content) -> Loaded<Content> {
-    let course = format!("course:{}", content.course);
-    Loaded::value(content).tags([course])
 }
 
 async fn contents(
@@ -58,11 +52,8 @@ async fn contents(
     let mut found: HashMap<u32, Arc<Content>> = match source {
         // Under the same keys as the single ones, so that each read serves the other.
         Source::Cache => {
-            let load = move |missing| async move {
-                let found = database.contents(missing).await?.into_iter();
-                Ok::<_, AppError>(found.map(|content| (content.id, tagged(content))))
-            };
-            app.contents.get_or_load_many(ids, load).await?
+            let load = move |missing| async move { find_contents(&database, missing).await };
+            app.contents.cache().get_or_load_many(ids, load).await?
         }
         Source::Database => {
             let found = database.contents(ids).await?.into_iter();
@@ -71,7 +62,7 @@ async fn contents(
                 .collect()
         }
     };
-    app.count_read();
+    app.count_read(source);
     let in_order = course.contents.iter().filter_map(|id| found.remove(id));
     Ok(Json(in_order.collect()))
 }
@@ -90,6 +81,6 @@ async fn course(app: &App, id: u32, source: Source) -> Result<Arc<Course>, AppEr
         }
         Source::Database => database.course(id).await?.map(Arc::new),
     };
-    app.count_read();
+    app.count_read(source);
     course.ok_or(AppError::NotFound("course"))
 }

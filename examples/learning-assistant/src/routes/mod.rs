@@ -2,7 +2,9 @@
 
 mod courses;
 mod operations;
+mod progress;
 mod sessions;
+mod settings;
 mod users;
 
 use axum::Router;
@@ -12,6 +14,8 @@ use crate::app::App;
 pub(crate) fn all() -> Router<App> {
     Router::new()
         .merge(users::routes())
+        .merge(settings::routes())
+        .merge(progress::routes())
         .merge(courses::routes())
         .merge(sessions::routes())
         .merge(operations::routes())

@@ -68,7 +68,29 @@ async fn stats(State(app): State<App>) -> Json<Value> {
             "updates": tally.updates,
             "unconfirmed_changes": tally.unconfirmed,
         },
+        "patterns": patterns(&app).await,
     }))
+}
+
+/// What waits in the journal is `null` where that can't be asked.
+async fn patterns(app: &App) -> Value {
+    let (tally, refreshes) = (app.tally(), app.contents.stats());
+    let depth = app.progress.depth().await.ok();
+    json!({
+        "write_through": { "written": tally.written, "cached": tally.cached },
+        "write_behind": {
+            "events": tally.events,
+            "rows": tally.rows,
+            "transactions": tally.batches,
+            "waiting": depth.map(|depth| depth.records),
+            "dead_letters": depth.map(|depth| depth.dead_letters),
+        },
+        "refresh_ahead": {
+            "refreshed": refreshes.refreshed,
+            "failed": refreshes.failed,
+            "queued": refreshes.queued,
+        },
+    })
 }
 
 fn namespace(stats: &NamespaceStats) -> Value {
@@ -99,7 +121,7 @@ struct Search {
 /// The users in the cache whose keys match a pattern such as `profile:1*`. Where the
 /// backend is down or there are too many, the answer is not `complete`.
 async fn search(State(app): State<App>, Query(Search { pattern }): Query<Search>) -> Json<Value> {
-    let mut batches = pin!(app.users.scan(&pattern));
+    let mut batches = pin!(app.users.cache().scan(&pattern));
     let mut keys = Vec::new();
     let complete = loop {
         match batches.try_next().await {

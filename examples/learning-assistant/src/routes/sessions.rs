@@ -48,7 +48,7 @@ async fn read(
         }
         Source::Database => database.session(token).await?.map(Arc::new),
     };
-    app.count_read();
+    app.count_read(source);
     session.map(Json).ok_or(AppError::NotFound("session"))
 }
 

@@ -1,4 +1,4 @@
-//! Users: `get_or_load`, and an invalidation after each write.
+//! Users: cache-aside. Reads load what is missing, and a write deletes the key.
 
 use std::sync::Arc;
 
@@ -23,16 +23,13 @@ async fn read(
     source: Source,
 ) -> Result<Json<Arc<User>>, AppError> {
     let database = app.database.clone();
-    let load = move || async move {
-        let found = database.user(id).await?;
-        found.ok_or(AppError::NotFound("user"))
-    };
+    let load = move || async move { Ok::<_, AppError>(database.user(id).await?) };
     let user = match source {
-        Source::Cache => app.users.get_or_load(App::user_key(id), load).await?,
-        Source::Database => Arc::new(load().await?),
+        Source::Cache => app.users.get(App::user_key(id), load).await?,
+        Source::Database => load().await?.map(Arc::new),
     };
-    app.count_read();
-    Ok(Json(user))
+    app.count_read(source);
+    user.map(Json).ok_or(AppError::NotFound("user"))
 }
 
 #[derive(Deserialize)]

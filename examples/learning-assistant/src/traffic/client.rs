@@ -1,7 +1,7 @@
 //! One client.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::http::{Method, StatusCode};
@@ -9,8 +9,9 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::http::Http;
+use super::learner::Learner;
 use super::plan::{Action, Item, Plan};
-use super::recorder::{Outcome, Recorder};
+use super::recorder::{Outcome, Recorder, Write};
 use crate::source::Source;
 
 /// A client: does what the plan says and records how it went.
@@ -19,6 +20,7 @@ pub(super) struct Client {
     http: Http,
     plan: Arc<Plan>,
     recorder: Arc<Recorder>,
+    learner: Learner,
     rng: Rng,
     /// The token, while logged in.
     session: Option<String>,
@@ -29,15 +31,43 @@ struct Exchange {
     method: Method,
     path: String,
     body: Option<Value>,
-    expected: StatusCode,
+    expected: Expected,
+}
+
+/// What is right.
+enum Expected {
+    Status(StatusCode),
+    /// 200 with this.
+    Answer(Value),
+    /// Something, or that there is nothing yet.
+    Perhaps,
+}
+
+impl Expected {
+    fn is(&self, status: StatusCode, body: &Bytes) -> bool {
+        match self {
+            Self::Status(expected) => status == *expected,
+            Self::Answer(expected) => {
+                status == StatusCode::OK && json(body) == Some(expected.clone())
+            }
+            Self::Perhaps => matches!(status, StatusCode::OK | StatusCode::NOT_FOUND),
+        }
+    }
 }
 
 impl Client {
-    pub(super) fn new(http: Http, plan: Arc<Plan>, recorder: Arc<Recorder>, rng: Rng) -> Self {
+    pub(super) fn new(
+        http: Http,
+        plan: Arc<Plan>,
+        recorder: Arc<Recorder>,
+        learner: Learner,
+        rng: Rng,
+    ) -> Self {
         Self {
             http,
             plan,
             recorder,
+            learner,
             rng,
             session: None,
         }
@@ -50,55 +80,58 @@ impl Client {
     /// Sends one request and waits for its answer.
     pub(super) async fn act(&mut self) {
         let action = self.choose();
-        let exchange = self.exchange(action);
-        let asked = format!("{} {}", exchange.method, exchange.path);
+        let Exchange {
+            method,
+            path,
+            body,
+            expected,
+        } = self.exchange(action);
+        let asked = format!("{method} {path}");
         let began = Instant::now();
-        let answer = self
-            .http
-            .send(exchange.method, &exchange.path, exchange.body);
-        let answer = answer.await;
+        let answer = self.http.send(method, &path, body.clone()).await;
         let took = began.elapsed();
         let outcome = match answer {
-            Ok((status, body)) if status == exchange.expected => {
-                self.learn(action, &body);
-                match action {
-                    Action::Read(_, source) => Outcome::Read(source, took),
-                    Action::Search => Outcome::Search {
-                        complete: says_complete(&body),
-                    },
-                    _ => Outcome::Done,
-                }
+            Ok((status, answer)) if expected.is(status, &answer) => {
+                self.learn(action, body, &answer);
+                outcome(action, &answer, took)
             }
-            Ok((status, body)) => {
-                let body = String::from_utf8_lossy(&body);
-                Outcome::Failed(format!("{asked}: {status}: {body}"))
+            Ok((status, answer)) => {
+                let answer = String::from_utf8_lossy(&answer);
+                Outcome::Failed(format!("{asked}: {status}: {answer}"))
             }
             Err(error) => Outcome::Failed(format!("{asked}: {error}")),
         };
-        self.recorder.record(outcome);
+        self.recorder.record(asked, took, outcome);
     }
 
-    /// What the plan says, but who wants to see their session has to log in first.
+    /// What the plan says, but who wants to see their session has to log in first, and who
+    /// wants to go on where they were has to have been somewhere.
     fn choose(&mut self) -> Action {
         match self.plan.choose(&mut self.rng) {
             Action::Logout | Action::Read(Item::OwnSession, _) if self.session.is_none() => {
                 Action::Login { user: 1 }
             }
+            Action::Read(Item::OwnProgress, _) if self.learner.playing().is_none() => {
+                Action::Report { content: 1 }
+            }
             action => action,
         }
     }
 
-    /// Remembers the session that a login began, or that a logout ended it.
-    fn learn(&mut self, action: Action, body: &Bytes) {
+    /// Remembers what a write that was answered has changed.
+    fn learn(&mut self, action: Action, sent: Option<Value>, answer: &Bytes) {
+        let sent = sent.unwrap_or_default();
         match action {
             Action::Login { .. } => {
-                let session: Option<Value> = serde_json::from_slice(body).ok();
+                let session = json(answer);
                 let token = session
                     .as_ref()
                     .and_then(|session| session["token"].as_str());
                 self.session = token.map(ToOwned::to_owned);
             }
             Action::Logout => self.session = None,
+            Action::ChangeSettings => self.learner.confirm_settings(sent),
+            Action::Report { .. } => self.learner.confirm_progress(&sent["position"]),
             _ => {}
         }
     }
@@ -111,6 +144,17 @@ impl Client {
                 let path = format!("/users/{user}");
                 let body = Some(json!({ "name": name }));
                 exchange(Method::PUT, path, body, StatusCode::NO_CONTENT)
+            }
+            Action::ChangeSettings => {
+                let body = Some(self.learner.other_settings(&mut self.rng));
+                let path = self.learner.settings_path();
+                exchange(Method::PUT, path, body, StatusCode::NO_CONTENT)
+            }
+            Action::Report { content } => {
+                let (content, position) = self.learner.play(content, &mut self.rng);
+                let path = self.learner.progress_path(content);
+                let body = Some(json!({ "position": position }));
+                exchange(Method::POST, path, body, StatusCode::ACCEPTED)
             }
             Action::Login { user } => {
                 let body = Some(json!({ "user": user }));
@@ -128,17 +172,44 @@ impl Client {
     }
 
     fn read(&self, item: Item, source: Source) -> Exchange {
+        let found = Expected::Status(StatusCode::OK);
         let (mut path, expected) = match item {
-            Item::User(id) => (format!("/users/{id}"), StatusCode::OK),
-            Item::Content(id) => (format!("/content/{id}"), StatusCode::OK),
-            Item::AbsentContent(id) => (format!("/content/{id}"), StatusCode::NOT_FOUND),
-            Item::Contents { course } => (format!("/courses/{course}/contents"), StatusCode::OK),
-            Item::OwnSession => (self.session_path(), StatusCode::OK),
+            Item::User(id) => (format!("/users/{id}"), found),
+            Item::Content(id) => (format!("/content/{id}"), found),
+            Item::AbsentContent(id) => {
+                let absent = Expected::Status(StatusCode::NOT_FOUND);
+                (format!("/content/{id}"), absent)
+            }
+            Item::Contents { course } => (format!("/courses/{course}/contents"), found),
+            Item::Settings(user) => (format!("/users/{user}/settings"), found),
+            Item::OwnSettings => {
+                let known = self.learner.known_settings();
+                let path = self.learner.settings_path();
+                (path, known.map_or(found, Expected::Answer))
+            }
+            Item::OwnProgress => self.own_progress(source),
+            Item::OwnSession => (self.session_path(), found),
         };
         if source == Source::Database {
             path.push_str("?cache=bypass");
         }
-        exchange(Method::GET, path, None, expected)
+        Exchange {
+            method: Method::GET,
+            path,
+            body: None,
+            expected,
+        }
+    }
+
+    /// The database may not have it yet; the cache must.
+    fn own_progress(&self, source: Source) -> (String, Expected) {
+        let content = self.learner.playing().unwrap_or(1);
+        let known = match source {
+            Source::Cache => self.learner.known_progress(),
+            Source::Database => None,
+        };
+        let path = self.learner.progress_path(content);
+        (path, known.map_or(Expected::Perhaps, Expected::Answer))
     }
 
     fn session_path(&self) -> String {
@@ -146,16 +217,28 @@ impl Client {
     }
 }
 
-fn exchange(method: Method, path: String, body: Option<Value>, expected: StatusCode) -> Exchange {
+fn exchange(method: Method, path: String, body: Option<Value>, status: StatusCode) -> Exchange {
     Exchange {
         method,
         path,
         body,
-        expected,
+        expected: Expected::Status(status),
     }
 }
 
-fn says_complete(body: &Bytes) -> bool {
-    let answer: Option<Value> = serde_json::from_slice(body).ok();
-    answer.is_some_and(|answer| answer["complete"] == true)
+/// What is recorded of a right answer.
+fn outcome(action: Action, answer: &Bytes, took: Duration) -> Outcome {
+    match action {
+        Action::Read(_, source) => Outcome::Read(source, took),
+        Action::ChangeSettings => Outcome::Written(Write::Through, took),
+        Action::Report { .. } => Outcome::Written(Write::Behind, took),
+        Action::Search => Outcome::Search {
+            complete: json(answer).is_some_and(|answer| answer["complete"] == true),
+        },
+        _ => Outcome::Done,
+    }
+}
+
+fn json(body: &Bytes) -> Option<Value> {
+    serde_json::from_slice(body).ok()
 }

@@ -2,10 +2,12 @@
 //!
 //! Each client thinks, sends a request over a connection that is kept open, waits for the
 //! answer, and thinks again. What they ask for is skewed as in life: few users and contents
-//! get most of the reads.
+//! get most of the reads. Each client is a user with settings and progress that nobody else
+//! changes, and knows what it must read of them.
 
 mod client;
 mod http;
+mod learner;
 mod plan;
 mod recorder;
 mod zipf;
@@ -21,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::client::Client;
 use self::http::Http;
+use self::learner::Learner;
 use self::plan::Plan;
-pub use self::recorder::{Measured, Recorder};
+pub use self::recorder::{Measured, Recorder, Slowest};
 use crate::database::Sample;
 
 /// What the clients shall do.
@@ -53,7 +56,14 @@ pub async fn run(
     let mut clients = JoinSet::new();
     for number in 0..options.clients {
         let rng = Rng::with_seed(options.seed.wrapping_add(u64::from(number) << 32));
-        let client = Client::new(http.clone(), Arc::clone(&plan), Arc::clone(recorder), rng);
+        let learner = Learner::new(number, options.clients, sample.users);
+        let client = Client::new(
+            http.clone(),
+            Arc::clone(&plan),
+            Arc::clone(recorder),
+            learner,
+            rng,
+        );
         let crowd = Crowd {
             options,
             sent: Arc::clone(&sent),

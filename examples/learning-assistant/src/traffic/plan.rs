@@ -13,8 +13,18 @@ const READS_PER_BYPASS: u32 = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Read(Item, Source),
-    Rename { user: u32 },
-    Login { user: u32 },
+    Rename {
+        user: u32,
+    },
+    /// The client's own, whoever that is.
+    ChangeSettings,
+    /// How far the client is in what plays, or that it begins with this content.
+    Report {
+        content: u32,
+    },
+    Login {
+        user: u32,
+    },
     Logout,
     Search,
 }
@@ -26,17 +36,25 @@ pub(super) enum Item {
     Content(u32),
     AbsentContent(u32),
     Contents { course: u32 },
+    Settings(u32),
+    OwnSettings,
+    OwnProgress,
     OwnSession,
 }
 
 /// What is done, and how often in a thousand times.
-const MIX: [(u32, Kind); 9] = [
-    (470, Kind::User),
-    (335, Kind::Content),
+const MIX: [(u32, Kind); 14] = [
+    (355, Kind::User),
+    (245, Kind::Content),
     (10, Kind::AbsentContent),
-    (20, Kind::Contents),
-    (110, Kind::OwnSession),
-    (30, Kind::Rename),
+    (10, Kind::Contents),
+    (25, Kind::Settings),
+    (15, Kind::OwnSettings),
+    (40, Kind::OwnProgress),
+    (90, Kind::OwnSession),
+    (25, Kind::Rename),
+    (15, Kind::ChangeSettings),
+    (145, Kind::Report),
     (19, Kind::Login),
     (5, Kind::Logout),
     (1, Kind::Search),
@@ -48,8 +66,13 @@ enum Kind {
     Content,
     AbsentContent,
     Contents,
+    Settings,
+    OwnSettings,
+    OwnProgress,
     OwnSession,
     Rename,
+    ChangeSettings,
+    Report,
     Login,
     Logout,
     Search,
@@ -85,10 +108,18 @@ impl Plan {
             Kind::Contents => Item::Contents {
                 course: self.courses.choose(rng),
             },
+            Kind::Settings => Item::Settings(self.users.choose(rng)),
+            Kind::OwnSettings => Item::OwnSettings,
+            Kind::OwnProgress => Item::OwnProgress,
             Kind::OwnSession => Item::OwnSession,
             Kind::Rename => {
                 let user = self.users.choose(rng);
                 return Action::Rename { user };
+            }
+            Kind::ChangeSettings => return Action::ChangeSettings,
+            Kind::Report => {
+                let content = self.contents.choose(rng);
+                return Action::Report { content };
             }
             Kind::Login => {
                 let user = self.users.choose(rng);

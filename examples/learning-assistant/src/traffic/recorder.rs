@@ -8,6 +8,15 @@ use hdrhistogram::{CreationError, Histogram};
 
 use crate::source::Source;
 
+/// Whom the caller of a write waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    /// The database.
+    Through,
+    /// The journal.
+    Behind,
+}
+
 /// How one request went.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -15,7 +24,9 @@ pub(super) enum Outcome {
     Read(Source, Duration),
     /// A search was answered.
     Search { complete: bool },
-    /// A write was done.
+    /// A write under a pattern was done.
+    Written(Write, Duration),
+    /// Something else was done.
     Done,
     /// It was not answered, or wrongly; the text says what was asked and answered.
     Failed(String),
@@ -30,6 +41,8 @@ pub struct Measured {
     pub failed: u64,
     /// What the first of these asked, and was answered.
     pub first_failure: Option<String>,
+    /// The one that took longest.
+    pub slowest: Slowest,
     /// Searches.
     pub searches: u64,
     /// Those that were cut short.
@@ -38,6 +51,27 @@ pub struct Measured {
     pub cached: Histogram<u64>,
     /// How long reads took that went past the cache, in microseconds.
     pub uncached: Histogram<u64>,
+    /// How long writes took that the database had to make, in microseconds.
+    pub through: Histogram<u64>,
+    /// How long writes took that were left to be made later, in microseconds.
+    pub behind: Histogram<u64>,
+}
+
+/// The request that took longest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slowest {
+    /// What was asked.
+    pub asked: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Slowest {
+    fn replace_by_slower(&mut self, asked: String, took: Duration) {
+        if took > self.took {
+            *self = Self { asked, took };
+        }
+    }
 }
 
 /// Collects how requests went, from all clients.
@@ -64,8 +98,10 @@ impl Recorder {
         })
     }
 
-    pub(super) fn record(&self, outcome: Outcome) {
-        self.lock().window.record(outcome);
+    pub(super) fn record(&self, asked: String, took: Duration, outcome: Outcome) {
+        let mut collected = self.lock();
+        collected.window.record(outcome);
+        collected.window.slowest.replace_by_slower(asked, took);
     }
 
     /// How the requests went that ended since the last call.
@@ -98,10 +134,13 @@ impl Measured {
             requests: 0,
             failed: 0,
             first_failure: None,
+            slowest: Slowest::default(),
             searches: 0,
             incomplete_searches: 0,
             cached: Histogram::new(3)?,
             uncached: Histogram::new(3)?,
+            through: Histogram::new(3)?,
+            behind: Histogram::new(3)?,
         })
     }
 
@@ -114,6 +153,8 @@ impl Measured {
                 self.searches += 1;
                 self.incomplete_searches += u64::from(!complete);
             }
+            Outcome::Written(Write::Through, took) => self.through += micros(took),
+            Outcome::Written(Write::Behind, took) => self.behind += micros(took),
             Outcome::Done => {}
             Outcome::Failed(how) => {
                 self.failed += 1;
@@ -126,10 +167,13 @@ impl Measured {
         self.requests = 0;
         self.failed = 0;
         self.first_failure = None;
+        self.slowest = Slowest::default();
         self.searches = 0;
         self.incomplete_searches = 0;
         self.cached.reset();
         self.uncached.reset();
+        self.through.reset();
+        self.behind.reset();
     }
 }
 
@@ -140,10 +184,14 @@ impl AddAssign<&Measured> for Measured {
         if self.first_failure.is_none() {
             self.first_failure.clone_from(&later.first_failure);
         }
+        let Slowest { asked, took } = later.slowest.clone();
+        self.slowest.replace_by_slower(asked, took);
         self.searches += later.searches;
         self.incomplete_searches += later.incomplete_searches;
         self.cached += &later.cached;
         self.uncached += &later.uncached;
+        self.through += &later.through;
+        self.behind += &later.behind;
     }
 }
 

@@ -125,8 +125,8 @@ async fn health_and_figures_are_told_until_the_end() {
     assert_eq!(stats["total"]["loads"], 1);
     assert_eq!(stats["database"]["queries"], 1);
 
-    let report = service.app.cache.shutdown(Duration::from_secs(5)).await;
-    assert!(report.is_clean(), "{report:?}");
+    let ending = service.app.shutdown(Duration::from_secs(5)).await;
+    assert!(ending.is_clean(), "{ending}");
     assert_eq!(
         service.get("/health").await.0,
         StatusCode::SERVICE_UNAVAILABLE

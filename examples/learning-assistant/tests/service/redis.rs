@@ -12,7 +12,7 @@ async fn a_new_process_begins_with_what_redis_has() {
     let (server, directory) = (RedisServer::start().unwrap(), tempdir().unwrap());
     let before = Service::on_redis(&directory, &server.url()).await;
     let (_, user) = before.get("/users/7").await;
-    let report = before.app.cache.shutdown(Duration::from_secs(5)).await;
+    let report = before.app.shutdown(Duration::from_secs(5)).await;
     assert!(report.is_clean(), "{report:?}");
 
     let after = Service::on_redis(&directory, &server.url()).await;

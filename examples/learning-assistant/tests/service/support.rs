@@ -1,6 +1,7 @@
 //! A service to test: a small database in a directory of its own, and a cache.
 
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -21,6 +22,24 @@ pub(crate) struct Service {
     router: Router,
 }
 
+/// Waits until something is true.
+pub(crate) async fn until(what: &str, mut is_true: impl AsyncFnMut() -> bool) {
+    let reached = async {
+        while !is_true().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), reached).await;
+    assert!(waited.is_ok(), "waited in vain: {what}");
+}
+
+/// Runs statements on the database, as another process would.
+pub(crate) fn run_sql(directory: &TempDir, statements: &str) {
+    let other = rusqlite::Connection::open(directory.path().join(DATABASE)).unwrap();
+    other.busy_timeout(Duration::from_secs(30)).unwrap();
+    other.execute_batch(statements).unwrap();
+}
+
 impl Service {
     pub(crate) async fn on_memory(directory: &TempDir) -> Self {
         Self::start(directory.path(), &[]).await
@@ -34,7 +53,16 @@ impl Service {
         let config = Config::from_vars(variables.iter().copied()).unwrap();
         let path = directory.join(DATABASE);
         let database = Database::open(path, Sample::small(), |_| {}).await;
-        let app = App::start(&config, database.unwrap()).await.unwrap();
+        let database = database.unwrap();
+        let mut app = App::start(&config, database.clone()).await;
+        until("the journal of a dropped service is closed", async || {
+            if app.is_err() {
+                app = App::start(&config, database.clone()).await;
+            }
+            app.is_ok()
+        })
+        .await;
+        let app = app.unwrap();
         let router = app.router();
         Self { app, router }
     }
@@ -62,6 +90,25 @@ impl Service {
             head.status,
             serde_json::from_slice(&body).unwrap_or_default(),
         )
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> StatusCode {
+        self.send(Method::PUT, path, body).await.0
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> StatusCode {
+        self.send(Method::POST, path, body).await.0
+    }
+
+    /// Reads past the cache.
+    pub(crate) async fn get_from_database(&self, path: &str) -> (StatusCode, Value) {
+        self.get(&format!("{path}?cache=bypass")).await
+    }
+
+    pub(crate) fn stats_of(&self, namespace: &str) -> NamespaceStats {
+        let stats = self.app.cache.stats().namespaces;
+        let found = stats.into_iter().find(|one| one.name == namespace);
+        found.unwrap_or_default()
     }
 
     pub(crate) fn stats(&self) -> NamespaceStats {

@@ -1,0 +1,192 @@
+//! The service's parts: its caches, each under the pattern that fits, and its database.
+
+mod contents;
+mod ending;
+mod progress;
+mod tally;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use larder::{
+    Cache, CacheAside, CacheAsideOptions, Config, Encryption, Journal, Journaled, Namespace,
+    RefreshAhead, Ttl, TypedCache, WriteBehind, WriteThrough, WriteThroughOptions, Written,
+};
+
+pub(crate) use self::contents::find as find_contents;
+pub use self::ending::Ending;
+use self::progress::Flushes;
+use self::tally::Counters;
+pub use self::tally::Tally;
+use crate::database::{Content, Course, Database, Progress, Session, Settings, User};
+use crate::error::AppError;
+use crate::routes;
+use crate::source::Source;
+
+/// What every handler has at hand. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The cache of the process; the caches below are its namespaces.
+    pub cache: Cache,
+    /// Users by [`user_key`](App::user_key), cache-aside: read often, changed now and then.
+    pub users: CacheAside<User>,
+    /// Settings by the user's id, write-through: whoever changes them looks at them next.
+    pub settings: WriteThrough<Settings>,
+    /// Progress by [`progress_key`](App::progress_key), write-behind: many small writes, of
+    /// which the last one counts.
+    pub progress: WriteBehind<Progress>,
+    /// Contents by id, refresh-ahead: a few of them are read by everybody, all the time.
+    pub contents: RefreshAhead<Content, AppError>,
+    /// Courses by id.
+    pub courses: TypedCache<Course>,
+    /// Sessions by token.
+    pub sessions: TypedCache<Session>,
+    /// The database.
+    pub database: Database,
+    /// What the progress waits in for the database.
+    journal: Arc<dyn Journal>,
+    counters: Arc<Counters>,
+    flushes: Arc<Flushes>,
+}
+
+impl App {
+    /// Connects the cache that the configuration asks for, registers the namespaces, and takes
+    /// up the journal beside the database, with what an earlier process left in it.
+    ///
+    /// # Errors
+    /// When the configuration can't work, the backend refuses the login, or another process has
+    /// the journal. A backend that can't be reached is none.
+    pub async fn start(config: &Config, database: Database) -> larder::Result<Self> {
+        let flushes = Arc::<Flushes>::default();
+        let mut builder = config.builder().observer(flushes.clone());
+        for namespace in namespaces() {
+            builder = builder.namespace(namespace);
+        }
+        let cache = builder.build().await?;
+        let journal = progress::open_journal(&database).await?;
+        let progress = cache.namespace("progress")?.typed();
+        let users = cache.namespace("users")?.typed();
+        let settings = cache.namespace("settings")?.typed();
+        Ok(Self {
+            users: CacheAside::new(users, CacheAsideOptions::new()),
+            settings: WriteThrough::new(settings, WriteThroughOptions::new()),
+            progress: progress::start(progress, journal.clone(), database.clone())?,
+            contents: contents::start(cache.namespace("content")?.typed(), database.clone())?,
+            courses: cache.namespace("courses")?.typed(),
+            sessions: cache.namespace("sessions")?.typed(),
+            cache,
+            database,
+            journal,
+            counters: Arc::default(),
+            flushes,
+        })
+    }
+
+    /// The service's routes.
+    pub fn router(&self) -> axum::Router {
+        routes::all().with_state(self.clone())
+    }
+
+    /// Ends in order, when no more requests come: what waits goes to the database, then the
+    /// cache is closed. Each step has this long.
+    pub async fn shutdown(&self, deadline: Duration) -> Ending {
+        let progress = self.progress.shutdown(deadline).await;
+        let contents = self.contents.shutdown(deadline).await;
+        self.journal.close().await;
+        let cache = self.cache.shutdown(deadline).await;
+        Ending {
+            progress,
+            contents,
+            cache,
+        }
+    }
+
+    /// Where progress waits for the database.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        progress::journal_path(&self.database)
+    }
+
+    /// The key of a user: patterns such as `profile:1*` find it.
+    #[must_use]
+    pub fn user_key(id: u32) -> String {
+        format!("profile:{id}")
+    }
+
+    /// The key of a user's progress in a content.
+    #[must_use]
+    pub fn progress_key(user: u32, content: u32) -> String {
+        format!("{user}:{content}")
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally::of(&self.counters, &self.flushes, &self.database)
+    }
+
+    /// Counts a read that was answered.
+    pub(crate) fn count_read(&self, source: Source) {
+        let counters = &self.counters;
+        counters.reads.fetch_add(1, Ordering::Relaxed);
+        if source == Source::Database {
+            counters.bypassed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note of a change of the cache that follows a committed change of the database.
+    ///
+    /// The database has the truth, so a backend that is down must not turn the request into
+    /// a failure. What it still holds may be served until its time to live ends, which is
+    /// why every namespace has one.
+    pub(crate) fn note<T>(&self, change: larder::Result<T>) {
+        if let Err(error) = change {
+            self.counters.unconfirmed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%error, "the cache did not confirm a change");
+        }
+    }
+
+    /// Takes note of what a write-through did to the cache. The database has the value.
+    pub(crate) fn note_written(&self, written: Written) {
+        self.counters.written.fetch_add(1, Ordering::Relaxed);
+        match written {
+            Written::Cached => {
+                self.counters.cached.fetch_add(1, Ordering::Relaxed);
+            }
+            Written::Unconfirmed(error) => self.note(Err::<(), _>(error)),
+            // Somebody else wrote as well: the next reader loads.
+            _ => {}
+        }
+    }
+
+    /// Takes note of a write that the journal has.
+    pub(crate) fn note_journaled(&self, journaled: Journaled) {
+        self.counters.events.fetch_add(1, Ordering::Relaxed);
+        if let Written::Unconfirmed(error) = journaled.cached {
+            self.note(Err::<(), _>(error));
+        }
+    }
+}
+
+fn namespaces() -> [Namespace; 6] {
+    [
+        Namespace::new("users").ttl(Ttl::Medium),
+        Namespace::new("settings").ttl(Ttl::Medium),
+        Namespace::new("progress").ttl(Ttl::Medium),
+        Namespace::new("courses"),
+        // Short, as the figures in them change all the time; and where the database fails,
+        // texts up to a day old are better than none.
+        Namespace::new("content")
+            .ttl(contents::FRESH)
+            .grace(Duration::from_secs(24 * 3600)),
+        // Short, so that a logout that the backend missed is soon known everywhere.
+        // Encryption is this namespace's default, and this version refuses it on Redis. The
+        // sessions made here are worth nothing to a thief; don't copy this for real ones.
+        Namespace::new("sessions")
+            .prefix("sess")
+            .ttl(Ttl::Short)
+            .encryption(Encryption::Off),
+    ]
+}
