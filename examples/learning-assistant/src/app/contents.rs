@@ -44,9 +44,6 @@ pub(crate) async fn find(
     let found = database.contents(ids).await?;
     Ok(found.into_iter().map(|content| {
         let course = format!("course:{}", content.course);
-        (
-            content.id,
-            Loaded::value(content).tags([course.replace("course", "other")]),
-        )
+        (content.id, Loaded::value(content).tags([course]))
     }))
 }

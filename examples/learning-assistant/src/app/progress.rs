@@ -29,8 +29,7 @@ pub(super) async fn open_journal(database: &Database) -> Result<Arc<dyn Journal>
         // SQLite has one writer at a time, so that more shards would only wait for each other.
         .shards(1);
     let path = journal_path(database);
-    let _ = (path, options);
-    Ok(Arc::new(larder::MemoryJournal::default()))
+    Ok(Arc::new(FileJournal::open(path, options).await?))
 }
 
 pub(super) fn journal_path(database: &Database) -> PathBuf {

@@ -29,7 +29,8 @@ pub struct Report {
 const SAVE: &str = "
     INSERT INTO progress (user, content, position, sequence) VALUES (?1, ?2, ?3, ?4)
     ON CONFLICT (user, content) DO UPDATE
-    SET position = excluded.position, sequence = excluded.sequence";
+    SET position = excluded.position, sequence = excluded.sequence
+    WHERE excluded.sequence > progress.sequence";
 
 impl Database {
     /// How far a user is in a content; `None`: they have not begun.

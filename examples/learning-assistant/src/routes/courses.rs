@@ -25,16 +25,8 @@ async fn content(
     Path(id): Path<u32>,
     source: Source,
 ) -> Result<Json<Arc<Content>>, AppError> {
-    let database = app.database.clone();
     let content = match source {
-        Source::Cache => {
-            let load = move |missing| async move { find_contents(&database, missing).await };
-            app.contents
-                .cache()
-                .get_or_load_many([id], load)
-                .await?
-                .remove(&id)
-        }
+        Source::Cache => app.contents.get(id.to_string()).await?,
         Source::Database => app.database.content(id).await?.map(Arc::new),
     };
     app.count_read(source);
