@@ -47,7 +47,8 @@ use crate::servers::Servers;
 /// The end of any process. Redis must write its append-only log (`appendonly yes`) and must not
 /// evict the keys (`maxmemory-policy` `noeviction` or `volatile-*`): without both
 /// the journal does not start, and appends nothing after a reconnection to such a server. With
-/// `appendfsync everysec` a power failure takes the last second or two, with `always` nothing.
+/// `appendfsync everysec` a power failure takes the last second or two, and so may a kill of Redis
+/// in the midst of a sync, when it holds its log back; with `always` nothing is lost.
 /// A failover takes what the replica had not received: `WAIT` is not used, as it would add the
 /// replica's round trip to every append and still not undo one that was too late.
 /// `min-replicas-to-write` with `min-replicas-max-lag` bounds what can be lost. Numbers grow all
