@@ -55,8 +55,20 @@ pub struct Grant {
     /// The token that stands in the header.
     pub token: u64,
     /// The connection that granted it: it counts on no other, which may lead to a server
-    /// that has forgotten changes since. Of no meaning to anybody but the backend.
+    /// that has forgotten changes since, but for being given back. Of no meaning to anybody but
+    /// the backend.
     pub connection: u64,
+}
+
+impl Grant {
+    /// A lease that was asked for and may have been granted: it can be given back.
+    #[must_use]
+    pub const fn unheard_of(token: u64) -> Self {
+        Self {
+            token,
+            connection: 0,
+        }
+    }
 }
 
 /// The end of a lease.

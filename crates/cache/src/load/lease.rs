@@ -1,6 +1,6 @@
 //! The lease of a key: who of all processes loads it, and how the others wait.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use larder_cache_core::{
@@ -102,12 +102,12 @@ impl Shared {
         terms: &LoadTerms,
         budget: &mut Budget,
     ) -> Vec<Attempt> {
-        let withheld = |_: &_| Attempt::Permission(Permission::Withhold(RefusalReason::Backend));
         match self.leases(space, keys, terms, budget).await {
             Ok(attempts) => attempts,
             Err(error) => {
                 tracing::debug!(%error, namespace = space.registered.name(), "no lease");
-                keys.iter().map(withheld).collect()
+                let withheld = |_: &_| Permission::Withhold(RefusalReason::Backend);
+                keys.iter().map(withheld).map(Attempt::Permission).collect()
             }
         }
     }
@@ -132,9 +132,16 @@ impl Shared {
         let captured = self.capture(&settings, &terms.tags, budget).await?;
         let captured = Arc::new(captured);
         let backend = &self.backend;
-        let leased = self
-            .call("lease", budget, |call| backend.lease(&requests, call))
-            .await?;
+        let leased = self.call("lease", budget, |call| backend.lease(&requests, call));
+        let leased = match leased.await {
+            Ok(leased) => leased,
+            Err(error) => {
+                if !error.is_replay_safe() {
+                    self.give_back(requests);
+                }
+                return Err(error);
+            }
+        };
         let attempt = |leased| match leased {
             Leased::Granted(grant) => {
                 let captured = Arc::clone(&captured);
@@ -144,6 +151,26 @@ impl Shared {
             Leased::Fresh => Attempt::Fresh,
         };
         Ok(leased.into_iter().map(attempt).collect())
+    }
+
+    /// Gives back leases that may have been granted though nobody heard of it, so that others
+    /// need not wait for their end.
+    fn give_back(&self, requests: Vec<LeaseRequest>) {
+        let me = Weak::clone(&self.me);
+        let given_back = self.tasks.spawn("give leases back".to_owned(), async move {
+            let Some(shared) = me.upgrade() else {
+                return;
+            };
+            let end = |request: LeaseRequest| {
+                let grant = Grant::unheard_of(request.token);
+                (request.key, grant, FillOutcome::Release)
+            };
+            let ends = requests.into_iter().map(end);
+            shared.end_leases(ends, &mut shared.budget(None)).await;
+        });
+        if given_back.is_err() {
+            tracing::debug!("the cache is shut down: leases are left to run out");
+        }
     }
 
     /// Ends the leases of loads that failed. Nobody asks the loader again for the time of the

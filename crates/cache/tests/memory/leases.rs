@@ -118,6 +118,32 @@ async fn a_load_goes_on_for_others_when_its_caller_is_gone() {
 
 /// A load that never ends keeps others waiting for the time of its lease, and what it brings
 /// after that is not stored.
+/// What was granted though nobody heard of it is given back: nobody waits for its end.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_nobody_heard_of_is_given_back() {
+    for load in LOADS {
+        let (fleet, database) = (Fleet::new(), Database::new());
+        let [a, b] = [fleet.plain(), fleet.plain()];
+        let lost = Error::new(ErrorKind::Timeout, "the reply was lost");
+        a.chaos.on(Method::Lease).next(1, Fault::LostReply(lost));
+        let loaded = load.spawn(&a.users(), &database, Ok("Ada")).await;
+        assert_eq!(loaded.unwrap().unwrap(), "Ada", "{load:?}");
+        let began = Instant::now();
+        let loaded = load.spawn(&b.users(), &database, Ok("Ada")).await;
+        assert_eq!(loaded.unwrap().unwrap(), "Ada", "{load:?}");
+        assert!(
+            began.elapsed() < LEASE / 10,
+            "{load:?}: {:?}",
+            began.elapsed()
+        );
+        assert_eq!(
+            database.queries(),
+            2,
+            "{load:?}: what has no lease is not stored"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_in_time() {
     for first in LOADS {

@@ -97,6 +97,9 @@ struct Tasks {
 impl<V: Value> WriteBehind<V> {
     /// Begins to write behind a namespace, and takes up what the journal holds from before.
     ///
+    /// The journal is for this namespace alone, in all processes: what is in it is read as values
+    /// of this type, and what can't be read goes to the dead letters.
+    ///
     /// Must be called within a Tokio runtime.
     ///
     /// # Errors

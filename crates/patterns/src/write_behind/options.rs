@@ -113,8 +113,9 @@ impl WriteBehindOptions {
         self
     }
 
-    /// How often the journal is looked at for writes of other processes; own ones are known at
-    /// once. Default: 250 milliseconds.
+    /// How often each shard of the journal is looked at for writes of other processes, and a
+    /// fourth as often where none were found; own ones are known at once. Default: 250
+    /// milliseconds.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;

@@ -86,6 +86,8 @@ impl<'a> Step<'a> {
     /// it alone.
     pub(crate) fn may_go_on(&self, link: &Link) -> bool {
         match self {
+            // To give a lease back does no harm, wherever it was granted.
+            Self::Fill(fill, _) if matches!(fill.outcome, FillOutcome::Release) => true,
             Self::Fill(fill, _) => fill.grant.connection == link.connection(),
             Self::FillLarge(fill, _) => fill.grant.connection == link.connection(),
             _ => true,

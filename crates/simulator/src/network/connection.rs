@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use larder_cache_core::{
     Backend, Bytes, Call, Capabilities, Connections, Cursor, EpochChange, Error, ErrorKind, Expiry,
-    Fill, Glob, Head, Key, LeaseRequest, Leased, Lifetime, Operation, Random, Reply, Result,
-    ScanPage, Timestamp, Watch, Write, async_trait,
+    Fill, FillOutcome, Glob, Head, Key, LeaseRequest, Leased, Lifetime, Operation, Random, Reply,
+    Result, ScanPage, Timestamp, Watch, Write, async_trait,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -136,7 +136,10 @@ impl Backend for Connection {
     async fn fill(&self, fills: &[Fill], call: Call) -> Result<Vec<bool>> {
         let present = self.present();
         let anywhere = self.network.without == Some(Rule::Incarnations);
-        let counts = |fill: &Fill| anywhere || Some(fill.grant.connection) == present;
+        let counts = |fill: &Fill| {
+            let is_given_back = matches!(fill.outcome, FillOutcome::Release);
+            anywhere || is_given_back || Some(fill.grant.connection) == present
+        };
         let sent: Vec<Fill> = fills.iter().filter(|fill| counts(fill)).cloned().collect();
         if sent.is_empty() {
             return Ok(vec![false; fills.len()]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larder_cache_core::{Claim, Fill, Key, LeaseRequest};
+use larder_cache_core::{Claim, Fill, FillOutcome, Key, LeaseRequest};
 
 use super::Asking;
 
@@ -41,7 +41,12 @@ impl Monitor {
 
     /// Takes note of an accepted fill, and says what is wrong with it.
     pub(super) fn filled(&mut self, asking: Asking, fill: &Fill) -> Option<&'static str> {
-        match self.live.remove(&fill.key) {
+        let live = self.live.remove(&fill.key);
+        if matches!(fill.outcome, FillOutcome::Release) {
+            // To give a lease back does no harm, wherever it was granted.
+            return None;
+        }
+        match live {
             None => Some("a fill was accepted where no lease lived"),
             Some(live) if live.token != fill.grant.token => {
                 Some("a fill was accepted under another token than that of the lease")
@@ -66,7 +71,7 @@ impl Monitor {
 mod tests {
     use std::time::Duration;
 
-    use larder_cache_core::{FillOutcome, Grant, KeyPrefix};
+    use larder_cache_core::{Grant, KeyPrefix};
 
     use super::*;
 

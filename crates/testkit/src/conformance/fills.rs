@@ -81,6 +81,20 @@ pub async fn a_fill_releases(subject: &Subject) {
     }
 }
 
+/// Who never heard whether a lease was granted can give it back, and do nothing else with it.
+pub async fn an_unheard_of_lease_is_given_back(subject: &Subject) {
+    let key = subject.key("key");
+    for entry in [None, Some(stale("old"))] {
+        let granted = leased(subject, &key, entry.as_ref()).await;
+        let guess = Grant::unheard_of(granted.token ^ 1);
+        assert!(!subject.fill(&key, guess, FillOutcome::Release).await);
+        let unheard_of = Grant::unheard_of(granted.token);
+        assert!(subject.fill(&key, unheard_of, FillOutcome::Release).await);
+        assert_eq!(subject.get(&key).await, entry.as_ref().map(Entry::encode));
+        subject.granted(&key, Claim::Missing).await;
+    }
+}
+
 /// A load that failed keeps others from trying for a while, as long as there is a value;
 /// who gave the lease up can't fill any more.
 pub async fn a_fill_holds(subject: &Subject) {

@@ -88,7 +88,7 @@ macro_rules! conformance_tests {
                     leases_of_large_values, lease_batches_in_order, large_lease_batches,
                     one_of_many_is_granted, leases_leave_other_keys_alone;
                 fills: a_fill_takes_the_place_of_its_lease, a_fill_is_followed_by_the_end,
-                    a_fill_removes, a_fill_releases, a_fill_holds, a_placeholder_is_not_held,
+                    a_fill_removes, a_fill_releases, an_unheard_of_lease_is_given_back, a_fill_holds, a_placeholder_is_not_held,
                     a_hold_ends, other_writes_end_the_lease, moved_expiry_keeps_the_lease,
                     a_fill_after_its_placeholder_is_refused, a_late_fill_counts_where_nobody_came,
                     a_second_fill_is_refused, wrong_tokens_are_refused,
