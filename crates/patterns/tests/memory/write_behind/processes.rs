@@ -19,7 +19,7 @@ async fn what_a_process_left_is_written_by_the_next() {
     world.database.is(Mood::Up);
     let next = world.other_process();
     let _next = next.write_behind();
-    pass(SECOND * 15).await;
+    pass(SECOND * 30).await;
     assert_eq!((world.database.rows().len(), world.depth().await), (100, 0));
     assert_eq!(world.database.reordered(), [""; 0]);
 }
@@ -45,7 +45,7 @@ async fn a_process_that_ended_between_journal_and_cache_leaves_no_old_value() {
     drop((gate, first));
     let other = world.other_process();
     let next = other.write_behind();
-    pass(SECOND * 15).await;
+    pass(SECOND * 30).await;
     assert_eq!(world.database.row("a"), Some(2));
     let read = other.numbers().get("a").await.unwrap();
     assert_ne!(
