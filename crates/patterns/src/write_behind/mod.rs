@@ -15,7 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{TypedCache, Value};
-use larder_cache_core::{DeadLetter, Event, Journal, JournalDepth, Result};
+use larder_cache_core::{
+    DeadLetter, Durability, Encryption, Error, ErrorKind, Event, Journal, JournalDepth, Result,
+};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -103,7 +105,8 @@ impl<V: Value> WriteBehind<V> {
     /// Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// Kind `Config` for options that can't work.
+    /// Kind `Config` for options that can't work; kind `Unsupported` for a namespace that is to
+    /// be encrypted, unless the journal is lost with the process.
     pub fn start<F, Fut>(
         cache: TypedCache<V>,
         journal: Arc<dyn Journal>,
@@ -115,6 +118,7 @@ impl<V: Value> WriteBehind<V> {
         Fut: Future<Output = Result<(), WriteFailure>> + Send + 'static,
     {
         options.check()?;
+        check_encryption(&cache, &*journal)?;
         let core = Arc::new(Core::new(cache, journal, Writer::new(writer), options));
         let token = CancellationToken::new();
         let tasks = Tasks {
@@ -213,6 +217,21 @@ impl Tasks {
             }
         });
     }
+}
+
+/// Refuses to let values that should be encrypted leave the process readable.
+fn check_encryption<V: Value>(cache: &TypedCache<V>, journal: &dyn Journal) -> Result<()> {
+    let settings = cache.settings();
+    let stays_here = journal.durability() == Durability::Process;
+    if settings.encryption == Encryption::Off || stays_here {
+        return Ok(());
+    }
+    let message = "this namespace is to be encrypted, which this version can't do yet, so that \
+                   its values would be readable in the journal; take a journal in memory, or \
+                   register the namespace with Encryption::Off";
+    let error = Error::new(ErrorKind::Unsupported, message);
+    let error = error.with("namespace", format!("{:?}", settings.name));
+    Err(error.with("journal", journal.name()))
 }
 
 /// Tells the observers how much there is, as long as there is something, and once more.

@@ -28,6 +28,7 @@ pub(crate) enum Operation {
 pub(crate) struct Flaky {
     journal: MemoryJournal,
     failing: Mutex<HashSet<Operation>>,
+    durability: Mutex<Durability>,
 }
 
 impl Flaky {
@@ -35,11 +36,16 @@ impl Flaky {
         Arc::new(Self {
             journal,
             failing: Mutex::default(),
+            durability: Mutex::new(Durability::Process),
         })
     }
 
     pub(crate) fn fail(&self, operation: Operation) {
         self.failing.lock().unwrap().insert(operation);
+    }
+
+    pub(crate) fn survives(&self, durability: Durability) {
+        *self.durability.lock().unwrap() = durability;
     }
 
     pub(crate) fn mend(&self) {
@@ -61,7 +67,7 @@ impl Journal for Flaky {
     }
 
     fn durability(&self) -> Durability {
-        self.journal.durability()
+        *self.durability.lock().unwrap()
     }
 
     fn shards(&self) -> u32 {

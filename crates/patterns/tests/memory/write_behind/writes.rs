@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{SetOptions, Written};
-use larder_cache_core::{ErrorKind, Journal};
+use larder_cache_core::{Durability, ErrorKind, Journal};
 use larder_patterns::{WriteBehind, WriteBehindOptions, WriteFailure};
 
 use super::world::{DELAY, SECOND, World, pass};
@@ -136,6 +136,23 @@ async fn bad_input_is_refused_before_anything_is_written() {
     let writer = |_| async { Ok::<_, WriteFailure>(()) };
     let refused = WriteBehind::start(world.numbers(), journal, options, writer).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Config);
+}
+
+/// What should be encrypted must not be readable in a place that outlives the process.
+#[tokio::test(start_paused = true)]
+async fn an_encrypted_namespace_is_refused_a_lasting_journal() {
+    let world = World::new();
+    let start = || {
+        let journal = Arc::clone(&world.journal) as Arc<dyn Journal>;
+        let sessions = world.cache.namespace("sessions").unwrap().typed::<u32>();
+        let writer = |_| async { Ok::<_, WriteFailure>(()) };
+        WriteBehind::start(sessions, journal, WriteBehindOptions::new(), writer)
+    };
+    start().unwrap();
+    world.journal.survives(Durability::Crash);
+    let refused = start().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert!(refused.to_string().contains("sessions"), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
