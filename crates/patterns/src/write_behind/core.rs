@@ -174,6 +174,11 @@ impl<V: Value> Core<V> {
         self.shard(shard).appended.swap(0, Ordering::Relaxed)
     }
 
+    /// The last write of this process in a shard.
+    pub(super) fn own_highest(&self, shard: u32) -> Sequence {
+        lock(&self.shard(shard).settling).highest()
+    }
+
     pub(super) fn idle(&self, shard: u32, idle: bool) {
         self.shard(shard).idle.store(idle, Ordering::Relaxed);
     }

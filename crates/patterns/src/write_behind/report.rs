@@ -22,7 +22,8 @@ pub struct Journaled {
 #[must_use]
 pub struct DrainReport {
     /// How many writes are still in the journal, by whichever process; `None`: it could not be
-    /// asked. A journal that survives its process keeps them for the next one.
+    /// asked. Other processes that share the journal write them; one that survives its process
+    /// keeps them for the next.
     pub left: Option<u64>,
     /// How many dead letters there are.
     pub dead_letters: u64,

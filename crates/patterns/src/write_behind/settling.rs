@@ -32,6 +32,11 @@ impl Settling {
         (self.begun, settled)
     }
 
+    /// The last write of this process, as far as the journal has answered.
+    pub(super) fn highest(&self) -> Sequence {
+        self.highest
+    }
+
     /// A write stands there in the journal; the cache may not have it yet.
     pub(super) fn appended(&mut self, sequence: Sequence) {
         self.highest = self.highest.max(sequence);

@@ -165,7 +165,7 @@ async fn a_full_queue_drops_what_is_worth_the_least() {
     let process = world.process();
     let options = RefreshAheadOptions::new().max_concurrent(1).max_queued(2);
     let users = single(&process, &database, options);
-    for (key, hits) in [("first", 1), ("a", 3), ("b", 2), ("c", 9)] {
+    for (key, hits) in [("first", 1), ("a", 20), ("b", 2), ("c", 90)] {
         database.put(key, "old");
         for _ in 0..hits {
             read(&users, key).await;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::Value;
-use larder_cache_core::{ErrorKind, JournalRecord, Random, SystemRandom};
+use larder_cache_core::{ErrorKind, JournalRecord, Random, Sequence, SystemRandom};
 use tokio::time::{Instant, sleep_until};
 
 use self::keeper::{Keeper, Lost};
@@ -89,18 +89,15 @@ impl<V: Value> Consumer<V> {
         }
     }
 
-    /// Returns when all is written after the draining has begun.
+    /// Returns when the draining has begun and all is written, or all that this process wrote: in
+    /// a fleet that goes on writing others take the rest.
     async fn consume(&mut self) -> Result<(), Lost> {
         loop {
             let read = self.read().await?;
             self.acknowledge().await?;
             let now = Instant::now();
             let is_draining = self.core.phase() == Phase::Draining;
-            if is_draining
-                && read == Read::All
-                && self.window.is_empty()
-                && self.finished.is_empty()
-            {
+            if is_draining && self.is_done(read) {
                 return Ok(());
             }
             match self.due_at(now, is_draining) {
@@ -109,6 +106,16 @@ impl<V: Value> Consumer<V> {
                 due => self.wait(due, now, is_draining).await?,
             }
         }
+    }
+
+    fn is_done(&self, read: Read) -> bool {
+        if self.is_recovering || !self.finished.is_empty() {
+            return false;
+        }
+        let own_last = self.core.own_highest(self.keeper.claim.shard);
+        let own_are_read = own_last > Sequence::ZERO && self.window.read_to() >= own_last;
+        let own_are_written = own_are_read && self.window.has_none_of(self.core.writer_id);
+        own_are_written || (read == Read::All && self.window.is_empty())
     }
 
     /// Where this process is not writing, it looks less often.

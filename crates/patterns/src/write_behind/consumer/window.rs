@@ -65,6 +65,12 @@ impl Window {
         self.waiting.is_empty()
     }
 
+    /// Whether nothing is held that this process wrote.
+    pub(super) fn has_none_of(&self, writer: u64) -> bool {
+        let records = self.waiting.values().map(|waiting| &waiting.record);
+        records.into_iter().all(|record| record.writer != writer)
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Waiting> {
         self.waiting.get(key)
     }

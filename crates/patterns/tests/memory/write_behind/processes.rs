@@ -111,6 +111,31 @@ async fn a_key_that_two_processes_wrote_is_removed_from_the_cache() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_leaves_a_busy_fleet_writes_what_is_its_own_and_goes() {
+    let world = World::with_journal(|options| options.shards(1));
+    let leaving = world.other_process().write_behind();
+    let _ = leaving.set("own", 1).await.unwrap();
+    let staying = world.other_process().write_behind();
+    let busy = tokio::spawn({
+        let staying = staying.clone();
+        async move {
+            for number in 0.. {
+                let _ = staying.set(format!("k{number}"), number).await.unwrap();
+                pass(SECOND / 1000).await;
+            }
+        }
+    });
+    pass(SECOND).await;
+    let report = leaving.shutdown(SECOND * 60).await;
+    assert!(report.elapsed < SECOND * 2, "{report:?}");
+    assert_eq!(world.database.row("own"), Some(1));
+    busy.abort();
+    drop(busy.await);
+    assert!(staying.shutdown(SECOND * 60).await.is_clean());
+    assert_eq!(world.database.reordered(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consumer_that_can_not_renew_its_claim_stops() {
     let world = World::new();
     let options = WriteBehindOptions::new()
