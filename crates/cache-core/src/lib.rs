@@ -3,7 +3,7 @@
 //! Everything above speaks in these words: a [`Key`] says where an [`Entry`] stands in a
 //! [`Backend`]; a [`Namespace`] says how its values are treated and a [`Ttl`] how long
 //! they live; a [`Journal`] keeps what
-//! the database has not seen yet; a [`Codec`] changes bytes, an [`Observer`] is told what happens, a
+//! the database has not seen yet; a [`Codec`] makes bytes fewer and a [`Cipher`] unreadable; an [`Observer`] is told what happens, a
 //! [`Clock`] and a [`Random`] are injected so that tests can replay a schedule.
 //!
 //! ```
@@ -18,11 +18,13 @@
 //!
 //! # What this crate does not do
 //! It opens no socket, spawns no task, and reads no clock but through [`Clock`]. It knows
-//! no client library and no serialization format.
+//! no client library, no serialization format, no compression and no cryptography.
 
 mod backend;
+mod cipher;
 mod clock;
 mod codec;
+mod compression;
 mod early_refresh;
 pub mod entry;
 mod epoch;
@@ -35,6 +37,7 @@ mod namespace;
 mod notifier;
 mod observer;
 mod random;
+mod schema;
 mod tag;
 mod ttl;
 
@@ -46,8 +49,10 @@ pub use self::backend::{
     Grant, Head, Judgement, LeaseRequest, Leased, Lifetime, Operation, Reply, ScanPage, Watch,
     Watcher, Write,
 };
+pub use self::cipher::Cipher;
 pub use self::clock::{Clock, Moment, SystemClock, Timestamp, millis_rounded_up};
-pub use self::codec::{Codec, Place};
+pub use self::codec::{Codec, Coding, Dictionaries, Dictionary, Encoded, Place};
+pub use self::compression::{Algorithm, Compression, LzStringForm};
 pub use self::early_refresh::EarlyRefresh;
 pub use self::entry::{Entry, EntryId, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
 pub use self::epoch::{
@@ -64,11 +69,12 @@ pub use self::journal::{
 pub use self::key::{
     Key, KeyPrefix, MAX_KEY_BYTES, MAX_PREFIX_BYTES, check_key, check_prefix, key_from_bytes,
 };
-pub use self::namespace::{Cacheable, Compression, Encryption, Format, L1, Namespace};
+pub use self::namespace::{Encryption, Format, L1, Namespace};
 pub use self::notifier::{LogNotifier, Notice, Notifier, Severity};
 pub use self::observer::{
     CircuitState, Event, LoadOutcome, MissReason, Observer, Observers, RefusalReason, Space, Tier,
 };
 pub use self::random::{Random, SystemRandom};
+pub use self::schema::{Cacheable, Earlier, Schema};
 pub use self::tag::{MAX_TAG_BYTES, MAX_TAG_SECTION_BYTES, MAX_TAGS, Tag};
 pub use self::ttl::{Ttl, TtlClasses};

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::compression::Compression;
 use crate::early_refresh::EarlyRefresh;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::check_prefix;
+use crate::schema::{Cacheable, Schema};
 use crate::tag::Tag;
 use crate::ttl::{self, Ttl};
 
@@ -51,7 +53,7 @@ pub struct Namespace {
     /// How long a loader's "there is none" is remembered; `None`: not at all.
     /// Default: 30 seconds.
     pub negative_ttl: Option<Duration>,
-    /// Whether values are compressed. Default: [`Compression::Default`].
+    /// How values are compressed. Default: [`Compression::Default`].
     pub compression: Compression,
     /// Whether values are encrypted. Default: [`Encryption::Off`].
     pub encryption: Encryption,
@@ -61,22 +63,9 @@ pub struct Namespace {
     pub max_value_bytes: usize,
     /// How values are serialized. Default: [`Format::MessagePack`].
     pub format: Format,
-    /// The fingerprint of the type that is stored; entries with another one are misses.
-    /// Default: not checked.
-    pub schema: Option<u64>,
-}
-
-/// Whether the values of a namespace are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// What the cache does by default: compress where a codec is configured.
-    #[default]
-    Default,
-    /// Store values as they are.
-    Off,
-    /// Compress values above the cache's threshold; refused where no codec is configured.
-    On,
+    /// The type that is stored; entries of another one are read through it where that is
+    /// declared, else they are misses. Default: not checked.
+    pub schema: Option<Schema>,
 }
 
 /// Whether the values of a namespace are encrypted before they leave the process.
@@ -143,12 +132,6 @@ impl Format {
             Self::Json => 2,
         }
     }
-}
-
-/// A type with a stable fingerprint of its serialized shape.
-pub trait Cacheable {
-    /// Differs whenever the serialized shape differs.
-    const FINGERPRINT: u64;
 }
 
 impl Namespace {
@@ -281,10 +264,11 @@ impl Namespace {
         self
     }
 
-    /// Pins the type that is stored: entries written for another shape become misses.
+    /// Pins the type that is stored: entries written for another shape become misses, or are
+    /// converted where the type says from what.
     #[must_use]
     pub fn schema<V: Cacheable>(mut self) -> Self {
-        self.schema = Some(V::FINGERPRINT);
+        self.schema = Some(Schema::of::<V>());
         self
     }
 

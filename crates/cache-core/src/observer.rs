@@ -241,6 +241,15 @@ pub enum MissReason {
     Schema,
     /// The body could not be decoded into the type asked for.
     Undecodable,
+    /// The dictionary that the body was compressed with is nowhere to be found.
+    UnknownDictionary,
+    /// The body is encrypted with a key that this process does not have.
+    UnknownEncryptionKey,
+    /// The body does not authenticate: it was damaged or forged, or encrypted for another key,
+    /// namespace or header.
+    Unauthentic,
+    /// The body is not encrypted, and the namespace is.
+    Unencrypted,
     /// The key holds something that is not a plain string.
     WrongType,
     /// The backend could not be asked.
@@ -251,6 +260,28 @@ pub enum MissReason {
 }
 
 impl MissReason {
+    /// All reasons there are, for those who count them.
+    pub const ALL: [Self; 18] = [
+        Self::NotFound,
+        Self::Expired,
+        Self::Invalidated,
+        Self::Loading,
+        Self::Unreadable(Unreadable::Foreign),
+        Self::Unreadable(Unreadable::Truncated),
+        Self::Unreadable(Unreadable::UnknownVersion),
+        Self::Unreadable(Unreadable::UnknownKind),
+        Self::Unreadable(Unreadable::Corrupt),
+        Self::Schema,
+        Self::Undecodable,
+        Self::UnknownDictionary,
+        Self::UnknownEncryptionKey,
+        Self::Unauthentic,
+        Self::Unencrypted,
+        Self::WrongType,
+        Self::Backend,
+        Self::Pending,
+    ];
+
     /// A stable name for counters.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -262,6 +293,10 @@ impl MissReason {
             Self::Unreadable(why) => why.name(),
             Self::Schema => "schema",
             Self::Undecodable => "undecodable",
+            Self::UnknownDictionary => "unknown_dictionary",
+            Self::UnknownEncryptionKey => "unknown_encryption_key",
+            Self::Unauthentic => "unauthentic",
+            Self::Unencrypted => "unencrypted",
             Self::WrongType => "wrong_type",
             Self::Backend => "backend",
             Self::Pending => "pending",

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use larder_cache_core::{
-    Backend, Clock, Codec, Compression, Error, ErrorKind, KeyPrefix, Namespace, Observer,
+    Backend, Cipher, Clock, Codec, Compression, Error, ErrorKind, KeyPrefix, Namespace, Observer,
     Observers, Random, Result, SystemClock, SystemRandom, TtlClasses,
 };
 use larder_keyspace::Keyspace;
@@ -16,7 +16,7 @@ use crate::epochs::Epochs;
 use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::Flights;
-use crate::payload::{Compressor, no_codec};
+use crate::payload::Payload;
 use crate::shared::Shared;
 use crate::tasks::Tasks;
 
@@ -35,6 +35,7 @@ pub struct CacheBuilder {
     max_concurrent_refreshes: usize,
     guards: Guards,
     codec: Option<Arc<dyn Codec>>,
+    cipher: Option<Arc<dyn Cipher>>,
     compression: Compression,
     compression_threshold_bytes: usize,
     observers: Vec<Arc<dyn Observer>>,
@@ -57,7 +58,8 @@ impl Default for CacheBuilder {
             max_concurrent_refreshes: 64,
             guards: Guards::default(),
             codec: None,
-            compression: Compression::On,
+            cipher: None,
+            compression: Compression::Auto,
             compression_threshold_bytes: 1024,
             observers: Vec::new(),
             told: OnceLock::new(),
@@ -148,8 +150,14 @@ impl CacheBuilder {
         self
     }
 
-    /// Whether namespaces that leave it to the cache compress their values. What was
-    /// compressed before stays readable. Default: on, where there is a codec.
+    /// The cipher that encrypts the values of namespaces that want it. Default: none.
+    pub fn cipher(mut self, cipher: Arc<dyn Cipher>) -> Self {
+        self.cipher = Some(cipher);
+        self
+    }
+
+    /// How namespaces that leave it to the cache compress their values. What was compressed
+    /// before stays readable. Default: [`Compression::Auto`], where there is a codec.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
         self
@@ -197,11 +205,10 @@ impl CacheBuilder {
         let observers = self.observers();
         let clock = Arc::clone(&self.clock);
         let l1 = Memory::new(self.l1_bytes, clock, observers.clone(), self.guards)?;
-        let compressor = self.codec.map(|codec| Compressor {
-            codec,
-            threshold_bytes: self.compression_threshold_bytes,
-            by_default: self.compression,
-        });
+        let payload = self.payload(backend.capabilities().shared);
+        for namespace in &self.namespaces {
+            payload.check(namespace)?;
+        }
         let shared = Arc::new_cyclic(|me| Shared {
             me: me.clone(),
             pending: Arc::default(),
@@ -217,7 +224,7 @@ impl CacheBuilder {
             flights: Arc::new(Flights::new()),
             refreshing: Arc::default(),
             load_permits: Arc::new(Semaphore::new(self.max_concurrent_loads)),
-            compressor,
+            payload,
             ttl_classes: self.ttl_classes,
             budget: self.budget,
             load_timeout: self.load_timeout,
@@ -254,22 +261,21 @@ impl CacheBuilder {
         if !(1..=Semaphore::MAX_PERMITS).contains(&self.max_concurrent_loads) {
             return refuse("max_concurrent_loads must be at least 1, or nothing is ever loaded");
         }
-        if self.codec.as_ref().is_some_and(|codec| codec.id() == 0) {
-            return refuse("a codec can't have the id 0, which stands for plain values");
-        }
         let keyspace = Keyspace::new(KeyPrefix::new(&self.key_prefix)?);
+        let payload = self.payload(false);
         for namespace in &self.namespaces {
-            check_compression(namespace, self.codec.is_some())?;
+            payload.check(namespace)?;
             keyspace.register(namespace.clone())?;
         }
         Ok(keyspace)
     }
-}
-
-/// Refuses a namespace that asks for compression where there is no codec.
-pub(crate) fn check_compression(namespace: &Namespace, has_codec: bool) -> Result<()> {
-    if namespace.compression == Compression::On && !has_codec {
-        return Err(no_codec(&namespace.name));
+    fn payload(&self, leaves_process: bool) -> Payload {
+        Payload {
+            codec: self.codec.clone(),
+            compression: self.compression,
+            threshold_bytes: self.compression_threshold_bytes,
+            cipher: self.cipher.clone(),
+            leaves_process,
+        }
     }
-    Ok(())
 }

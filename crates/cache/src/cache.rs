@@ -46,11 +46,11 @@ impl Cache {
     /// The handle of a namespace.
     ///
     /// # Errors
-    /// Kind `UnknownNamespace`, naming those that are known; kind `Unsupported` for one
-    /// that is to be encrypted where that can't be had.
+    /// Kind `UnknownNamespace`, naming those that are known; kind `Config` for one
+    /// that is to be encrypted, where its values would leave the process and there is no key.
     pub fn namespace(&self, name: &str) -> Result<NamespaceHandle> {
         let registered = self.shared.keyspace.get(name)?;
-        self.shared.check_encryption(&registered.settings())?;
+        self.shared.payload.check(&registered.settings())?;
         Ok(NamespaceHandle {
             shared: self.shared.clone(),
             space: self.shared.space(registered),
@@ -65,7 +65,7 @@ impl Cache {
     /// Kind `Config` when its settings can't work, or its name or prefix is taken.
     pub fn register(&self, namespace: Namespace) -> Result<NamespaceHandle> {
         let name = namespace.name.clone();
-        self.check_compression(&namespace)?;
+        self.shared.payload.check(&namespace)?;
         let before = self
             .shared
             .keyspace
@@ -155,10 +155,6 @@ impl Cache {
             aborted,
             elapsed: self.shared.clock.now().since(began),
         }
-    }
-
-    fn check_compression(&self, namespace: &Namespace) -> Result<()> {
-        self.shared.check_compression(namespace)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::epochs::Source;
 use crate::hold::Hold;
 use crate::l1::Outlook;
 use crate::lifetime;
-use crate::reading::{self, Fresh};
+use crate::reading::Fresh;
 use crate::scan;
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::stats::NamespaceStats;
@@ -292,7 +292,6 @@ impl NamespaceHandle {
             return Ok(Vec::new());
         }
         let settings = self.settings();
-        let compressor = self.shared.compressor.as_ref();
         let backend = &self.shared.backend;
         let heads = self
             .shared
@@ -323,7 +322,7 @@ impl NamespaceHandle {
             let now = times.of(key, budget).await?;
             let valid = view.judge(header, &self.shared.l1).0 == Standing::Valid
                 && !self.shared.is_epoch_pending(&settings, header);
-            let in_header = reading::fresh_for(header, &settings, compressor, now);
+            let in_header = self.shared.fresh_for(header, &settings, now);
             let in_header = in_header.filter(|_| valid);
             fresh.push(in_header.map(|fresh| fresh.bounded(head.expiry)));
         }

@@ -12,7 +12,6 @@ use larder_cache_core::{
 use crate::epochs::{Source, View, staleness};
 use crate::l1::{Coarse, Generation, Marks, Slot, Window};
 use crate::lifetime::{self, Spread};
-use crate::payload::{self, Compressor};
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::value::Value;
 
@@ -229,29 +228,29 @@ impl Shared {
             _ => Some((None, Window::of(staleness(settings)))),
         }
     }
+
+    /// Whether `get` would answer with a value, and for how long it will; `None`: it would not.
+    pub(crate) fn fresh_for(
+        &self,
+        header: &Header,
+        settings: &Namespace,
+        now: Timestamp,
+    ) -> Option<Fresh> {
+        let freshness = header.freshness;
+        let readable = self.payload.check_readable(header, settings).is_ok();
+        let ended = freshness.is_stale(now) || freshness.is_gone(now);
+        if header.kind != Kind::Value || !readable || ended {
+            return None;
+        }
+        let ends = [freshness.soft, freshness.hard];
+        Some(Fresh {
+            left: ends.into_iter().flatten().min().map(|end| end.since(now)),
+        })
+    }
 }
 
 fn vacant<V>(reason: MissReason, sample: Generation) -> Found<V> {
     Found::Missing(reason, Some(Vacancy::unheld(Claim::Missing, sample)))
-}
-
-/// Whether `get` would answer with a value, and for how long it will; `None`: it would not.
-pub(crate) fn fresh_for(
-    header: &Header,
-    settings: &Namespace,
-    compressor: Option<&Compressor>,
-    now: Timestamp,
-) -> Option<Fresh> {
-    let freshness = header.freshness;
-    let readable = payload::check_readable(header, settings, compressor).is_ok();
-    if header.kind != Kind::Value || !readable || freshness.is_stale(now) || freshness.is_gone(now)
-    {
-        return None;
-    }
-    let ends = [freshness.soft, freshness.hard];
-    Some(Fresh {
-        left: ends.into_iter().flatten().min().map(|end| end.since(now)),
-    })
 }
 
 /// A fresh value and how long it stays so; `None`: without end.
@@ -385,13 +384,9 @@ impl<'a> Reader<'a> {
         if standing == Standing::Gone {
             return useless(MissReason::Invalidated, id, sample);
         }
-        let value = match entry.header.kind {
-            Kind::Value => match self.decode(entry, stored.physical) {
-                Ok(value) => Some(Arc::new(value)),
-                Err(reason) => return useless(reason, id, sample),
-            },
-            Kind::Absent => None,
-            _ => return useless(MissReason::Undecodable, id, sample),
+        let value = match self.decode(entry, stored.physical) {
+            Ok(value) => value,
+            Err(reason) => return useless(reason, id, sample),
         };
         let is_stale = freshness.is_stale(now) || standing == Standing::Stale;
         let terms = SlotTerms {
@@ -442,17 +437,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn decode<V: Value>(&self, entry: &Entry, physical: &Key) -> Result<V, MissReason> {
+    /// What an entry says: a value, or that there is none.
+    fn decode<V: Value>(&self, entry: &Entry, key: &Key) -> Result<Option<Arc<V>>, MissReason> {
+        let (payload, settings) = (&self.shared.payload, self.settings);
         let place = Place {
-            namespace: &self.settings.name,
-            key: physical,
+            namespace: &settings.name,
+            key,
         };
-        payload::decode(
-            entry,
-            self.settings,
-            self.shared.compressor.as_ref(),
-            &place,
-        )
+        match entry.header.kind {
+            Kind::Value => payload
+                .decode(entry, settings, &place)
+                .map(|value| Some(Arc::new(value))),
+            Kind::Absent => payload
+                .check_absence(entry, settings, &place)
+                .map(|()| None),
+            _ => Err(MissReason::Undecodable),
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use larder_cache_core::{
-    Backend, Call, Clock, Encryption, Error, ErrorKind, Event, Glob, Key, Namespace, Observers,
-    Random, Result, Timestamp, TtlClasses,
+    Backend, Call, Clock, Error, ErrorKind, Event, Glob, Key, Namespace, Observers, Random, Result,
+    Timestamp, TtlClasses,
 };
 use larder_keyspace::{Keyspace, Registered};
 use tokio::sync::Semaphore;
@@ -18,7 +18,7 @@ use crate::epochs::{Epochs, staleness};
 use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::{Flights, Refreshing};
-use crate::payload::Compressor;
+use crate::payload::Payload;
 use crate::pending::Pending;
 use crate::stats::Counters;
 use crate::tasks::Tasks;
@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     pub(crate) load_permits: Arc<Semaphore>,
     pub(crate) refresh_permits: Arc<Semaphore>,
     pub(crate) epochs: Epochs,
-    pub(crate) compressor: Option<Compressor>,
+    pub(crate) payload: Payload,
     pub(crate) ttl_classes: TtlClasses,
     pub(crate) budget: Duration,
     pub(crate) load_timeout: Duration,
@@ -208,16 +208,12 @@ impl Shared {
         let mut checked = Ok(());
         self.keyspace.update(name, |current| {
             let changed = change(current.clone());
-            checked = self.check_compression(&changed);
+            checked = self.payload.check(&changed);
             if checked.is_ok() { changed } else { current }
         })?;
         checked?;
         self.outdate_space(self.keyspace.get(name)?.id());
         Ok(())
-    }
-
-    pub(crate) fn check_compression(&self, namespace: &Namespace) -> Result<()> {
-        crate::builder::check_compression(namespace, self.compressor.is_some())
     }
 
     pub(crate) fn outdate_space(&self, space: u32) {
@@ -255,20 +251,6 @@ impl Shared {
         });
         spaces.push(Arc::clone(&space));
         space
-    }
-
-    /// Refuses to let values that should be encrypted leave the process readable.
-    pub(crate) fn check_encryption(&self, settings: &Namespace) -> Result<()> {
-        if settings.encryption == Encryption::Off || !self.backend.capabilities().shared {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "this namespace is to be encrypted, which this version can't do yet, so its values \
-             would leave the process readable; keep it on the memory backend, or register it \
-             with Encryption::Off",
-        )
-        .with("namespace", format!("{:?}", settings.name)))
     }
 }
 

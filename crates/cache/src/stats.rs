@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_cache_core::{Connections, Event, LoadOutcome, MissReason, Tier, Unreadable};
+use larder_cache_core::{Connections, Event, LoadOutcome, MissReason, Tier};
 
 /// What a cache did since it was built, and what it holds now.
 #[derive(Clone, Debug, Default)]
@@ -118,31 +118,14 @@ impl Stats {
     }
 }
 
-/// The reasons that are counted, each in its place.
-const REASONS: [MissReason; 14] = [
-    MissReason::NotFound,
-    MissReason::Expired,
-    MissReason::Invalidated,
-    MissReason::Loading,
-    MissReason::Schema,
-    MissReason::Undecodable,
-    MissReason::WrongType,
-    MissReason::Backend,
-    MissReason::Pending,
-    MissReason::Unreadable(Unreadable::Foreign),
-    MissReason::Unreadable(Unreadable::Truncated),
-    MissReason::Unreadable(Unreadable::UnknownVersion),
-    MissReason::Unreadable(Unreadable::UnknownKind),
-    MissReason::Unreadable(Unreadable::Corrupt),
-];
-
 /// The counters of one namespace.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     l1_hits: AtomicU64,
     l2_hits: AtomicU64,
     negative_hits: AtomicU64,
-    misses: [AtomicU64; REASONS.len()],
+    /// By reason, in the order of [`MissReason::ALL`].
+    misses: [AtomicU64; MissReason::ALL.len()],
     stale_served: AtomicU64,
     joined: AtomicU64,
     loads: AtomicU64,
@@ -174,7 +157,7 @@ impl Counters {
     }
 
     fn record_miss(&self, reason: MissReason) {
-        if let Some(place) = REASONS.iter().position(|r| *r == reason) {
+        if let Some(place) = MissReason::ALL.iter().position(|r| *r == reason) {
             add(&self.misses[place], 1);
         }
     }
@@ -193,7 +176,7 @@ impl Counters {
 
     pub(crate) fn snapshot(&self, name: &str) -> NamespaceStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let miss_reasons: Vec<_> = REASONS
+        let miss_reasons: Vec<_> = MissReason::ALL
             .iter()
             .zip(&self.misses)
             .map(|(reason, count)| (reason.name(), read(count)))

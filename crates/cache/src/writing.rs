@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
-    Bytes, Compression, Condition, Entry, EntryId, Event, Freshness, Header, Key, Kind, Lifetime,
-    Namespace, Place, Result, Tag, Ttl, Write,
+    Compression, Condition, EntryId, Event, Freshness, Header, Key, Kind, Lifetime, Namespace,
+    Place, Result, Tag, Ttl, Write,
 };
 
 use crate::epochs::Stand;
 use crate::l1::Slot;
 use crate::lifetime::{self, Spread};
 use crate::options::SetOptions;
-use crate::payload::{self, Body};
+use crate::payload::Body;
 use crate::reading::SlotTerms;
 use crate::shared::{Budget, ServerTimes, Shared, SpaceState};
 use crate::value::Value;
@@ -69,7 +69,6 @@ impl Shared {
         terms: &Terms,
     ) -> Result<Option<Encoded<V>>> {
         let settings = space.settings();
-        self.check_encryption(&settings)?;
         let physical = self.physical_key(&settings, key)?;
         let (classes, random) = (&self.ttl_classes, &*self.random);
         let lifetime = match value {
@@ -83,9 +82,9 @@ impl Shared {
             namespace: &settings.name,
             key: &physical,
         };
-        let compressor = self.compressor.as_ref();
         let encode = |value: &Arc<V>| {
-            payload::encode(&**value, &settings, terms.compression, compressor, &place)
+            self.payload
+                .encode(&**value, &settings, terms.compression, &place)
         };
         Ok(Some(Encoded {
             body: value.map(encode).transpose()?,
@@ -122,19 +121,12 @@ impl Shared {
         header.load_cost = terms.load_cost;
         header.namespace_epoch = stand.namespace;
         header.tags = stand.tags;
-        let mut bytes = Bytes::new();
-        if let Some(body) = body {
-            header.format = settings.format.id();
-            header.compression = body.compression;
-            header.schema = settings.schema.unwrap_or(0);
-            header.plain_bytes = u32::try_from(body.plain_bytes).unwrap_or(u32::MAX);
-            bytes = body.bytes;
-        }
-        let value_bytes = usize::try_from(header.plain_bytes).unwrap_or(usize::MAX);
-        let entry = Entry {
-            header,
-            body: bytes,
+        let place = Place {
+            namespace: &settings.name,
+            key: &physical,
         };
+        let entry = self.payload.entry(header, body, &settings, &place)?;
+        let value_bytes = usize::try_from(entry.header.plain_bytes).unwrap_or(usize::MAX);
         let stored = entry.encode();
         let slot = SlotTerms {
             soft: lifetime.soft,

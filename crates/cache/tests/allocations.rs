@@ -12,8 +12,8 @@ mod memory {
     use allocation_counter::{AllocationInfo, measure};
     use larder_cache::{CacheBuilder, LoadError, Look, TypedCache};
     use larder_cache_core::{
-        Backend, Call, Codec, Condition, EarlyRefresh, Entry, Event, Header, KeyPrefix, Kind,
-        Namespace, Observer, Place, Timestamp, Write,
+        Backend, Call, Codec, Compression, Condition, EarlyRefresh, Entry, Event, Header,
+        KeyPrefix, Kind, Namespace, Observer, Place, Timestamp, Write,
     };
     use larder_compression::Lz4;
     use larder_memory_backend::MemoryBackend;
@@ -116,11 +116,12 @@ mod memory {
             namespace: "default",
             key: &key,
         };
-        let packed = Lz4.encode(&vec![0; 64 << 20], &place).unwrap();
+        let packed = Lz4.encode(&vec![0; 64 << 20], Compression::Auto, &place);
+        let packed = packed.unwrap().unwrap();
         for declared in [64 << 20, 1 << 20, u32::MAX] {
             let mut header = Header::new(Kind::Value, Timestamp::from_millis(1));
             (header.format, header.compression, header.plain_bytes) = (1, 1, declared);
-            let body = packed.clone();
+            let body = packed.bytes.clone();
             let bomb = Write {
                 key: key.clone(),
                 value: Entry { header, body }.encode(),

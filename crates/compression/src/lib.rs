@@ -3,14 +3,14 @@
 //! [`Lz4`] is a [`Codec`](larder_cache_core::Codec) and works without a cache:
 //!
 //! ```
-//! use larder_cache_core::{Codec, KeyPrefix, Place};
+//! use larder_cache_core::{Codec, Compression, KeyPrefix, Place};
 //! use larder_compression::Lz4;
 //!
 //! let key = KeyPrefix::new("app")?.value("user", "profile:123")?;
 //! let place = Place { namespace: "users", key: &key };
-//! let packed = Lz4.encode(&[7; 4096], &place)?;
-//! assert!(packed.len() < 100);
-//! assert_eq!(Lz4.decode(&packed, 4096, &place)?, vec![7; 4096]);
+//! let packed = Lz4.encode(&[7; 4096], Compression::Auto, &place)?.unwrap();
+//! assert!(packed.bytes.len() < 100);
+//! assert_eq!(Lz4.decode(&packed.bytes, packed.coding, 4096)?, vec![7; 4096]);
 //! # Ok::<(), larder_cache_core::Error>(())
 //! ```
 //!

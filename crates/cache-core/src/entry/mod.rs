@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub use self::layout::{HEADER_BYTES, LEASE, MAX_HEADER_BYTES, MUTABLE_PART, SOFT_AND_HARD_EXPIRY};
-pub use self::wire::{encode_expiry, encode_lease, is_entry, is_stub};
+pub use self::wire::{associated_data, encode_expiry, encode_lease, is_entry, is_stub};
 use crate::clock::Timestamp;
 use crate::epoch::Epoch;
 use crate::tag::Tag;

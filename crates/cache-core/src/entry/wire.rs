@@ -14,6 +14,7 @@ use super::layout::{
 };
 use super::{Entry, Freshness, Header, Kind, Lease, TagEpoch, Unreadable};
 use crate::clock::Timestamp;
+use crate::codec::Place;
 use crate::epoch::Epoch;
 use crate::tag::Tag;
 
@@ -53,18 +54,49 @@ pub fn is_stub(stored: &[u8]) -> bool {
 }
 
 pub(super) fn encode(entry: &Entry) -> Bytes {
-    let tag_bytes: usize = entry.header.tags.iter().map(|t| t.tag.stored_bytes()).sum();
+    let tag_bytes = stored_bytes(&entry.header.tags);
     let mut out = BytesMut::with_capacity(HEADER_BYTES + tag_bytes + entry.body.len());
     put_header(&mut out, &entry.header, tag_bytes, entry.body.len());
-    for TagEpoch { tag, epoch } in &entry.header.tags {
-        out.put_u8(u8::try_from(tag.as_str().len()).unwrap_or(u8::MAX));
-        out.put_slice(tag.as_str().as_bytes());
-        out.put_slice(&epoch.to_bytes());
-    }
+    put_tags(&mut out, &entry.header.tags);
     out.put_slice(&entry.body);
     let checksum = checksum(&out);
     out[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
     out.freeze()
+}
+
+/// What encryption binds a value to besides its key: its namespace, its physical key, and the
+/// fixed part of its header, so that it authenticates nowhere else and under no other header.
+///
+/// The version; namespace and key, each behind its length (32 bits, little-endian); bytes 36
+/// to 95 of the header, with 0 for the length of the body; the tags.
+#[must_use]
+pub fn associated_data(header: &Header, place: &Place<'_>) -> Bytes {
+    let tag_bytes = stored_bytes(&header.tags);
+    let mut head = BytesMut::with_capacity(HEADER_BYTES);
+    put_header(&mut head, header, tag_bytes, 0);
+    let place = [place.namespace.as_bytes(), place.key.as_bytes()];
+    let place_bytes: usize = place.iter().map(|part| 4 + part.len()).sum();
+    let mut out = BytesMut::with_capacity(1 + place_bytes + CHECKED_PART.len() + tag_bytes);
+    out.put_u8(VERSION);
+    for part in place {
+        out.put_u32_le(u32::try_from(part.len()).unwrap_or(u32::MAX));
+        out.put_slice(part);
+    }
+    out.put_slice(&head[CHECKED_PART]);
+    put_tags(&mut out, &header.tags);
+    out.freeze()
+}
+
+fn stored_bytes(tags: &[TagEpoch]) -> usize {
+    tags.iter().map(|t| t.tag.stored_bytes()).sum()
+}
+
+fn put_tags(out: &mut BytesMut, tags: &[TagEpoch]) {
+    for TagEpoch { tag, epoch } in tags {
+        out.put_u8(u8::try_from(tag.as_str().len()).unwrap_or(u8::MAX));
+        out.put_slice(tag.as_str().as_bytes());
+        out.put_slice(&epoch.to_bytes());
+    }
 }
 
 fn put_header(out: &mut BytesMut, header: &Header, tag_bytes: usize, body_bytes: usize) {

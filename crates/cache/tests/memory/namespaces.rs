@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::CacheBuilder;
-use larder_cache_core::{
-    Bytes, Codec, Compression, ErrorKind, Format, Namespace, Place, Result, Ttl, TtlClasses,
-};
+use larder_cache_core::{Compression, ErrorKind, Format, Namespace, Result, Ttl, TtlClasses};
 use larder_compression::Lz4;
 use larder_memory_backend::MemoryBackend;
 
@@ -46,7 +44,6 @@ fn settings_that_cannot_work_are_refused() {
     check(&|b| b.namespace(Namespace::new("a").jitter(2.0)), "jitter");
     check(&|b| b.namespace(Namespace::new("a").prefix("sess")), "sess");
     check(&|b| b.namespace(compressed("a")), "codec");
-    check(&|b| b.codec(Arc::new(Plain)), "id 0");
     let twice = |b: CacheBuilder| {
         let users = Namespace::new("users");
         b.namespace(users.clone()).namespace(users.ttl(Ttl::Long))
@@ -56,29 +53,7 @@ fn settings_that_cannot_work_are_refused() {
 }
 
 fn compressed(name: &str) -> Namespace {
-    Namespace::new(name).compression(Compression::On)
-}
-
-/// A codec by the id that stands for none.
-#[derive(Debug)]
-struct Plain;
-
-impl Codec for Plain {
-    fn id(&self) -> u8 {
-        0
-    }
-
-    fn name(&self) -> &'static str {
-        "plain"
-    }
-
-    fn encode(&self, value: &[u8], _: &Place<'_>) -> Result<Bytes> {
-        Ok(Bytes::copy_from_slice(value))
-    }
-
-    fn decode(&self, stored: &[u8], _: usize, _: &Place<'_>) -> Result<Bytes> {
-        Ok(Bytes::copy_from_slice(stored))
-    }
+    Namespace::new(name).compression(Compression::Auto)
 }
 
 #[tokio::test]
@@ -164,7 +139,7 @@ async fn a_change_that_cannot_work_changes_nothing() {
         (|n| n.jitter(2.0), "jitter"),
         (|n| n.prefix("a:b"), "prefix"),
         (|n| n.prefix("sess"), "prefix"),
-        (|n| n.compression(Compression::On), "codec"),
+        (|n| n.compression(Compression::Auto), "codec"),
         (|_| Namespace::new("other"), "renamed"),
     ];
     for (change, expected) in changes {

@@ -119,7 +119,7 @@ async fn bad_terms_are_refused_before_anything_is_done() {
     let loaded = users.load("7").tags(many_tags());
     let loaded = loaded.with(database.finds::<String>("Ada")).await;
     check_kind(loaded.map(drop), ErrorKind::InvalidTag);
-    let compressed = SetOptions::new().compression(Compression::On);
+    let compressed = SetOptions::new().compression(Compression::Auto);
     let set = users.set_with("7", "Ada".to_owned(), compressed).await;
     assert_eq!(set.unwrap_err().kind(), ErrorKind::Config);
     assert_eq!((database.queries(), world.chaos.all_calls()), (0, 0));
@@ -325,14 +325,14 @@ async fn jitter_shortens_and_spares_exact_times() {
 
 #[tokio::test]
 async fn compression_follows_call_then_namespace_then_cache() {
-    use Compression::{Default, Off, On};
+    use Compression::{Auto, Default, Off};
     for (call, namespace, cache, compressed) in [
-        (Default, Default, On, true),
+        (Default, Default, Auto, true),
         (Default, Default, Off, false),
-        (Default, On, Off, true),
-        (Default, Off, On, false),
-        (On, Off, Off, true),
-        (Off, On, On, false),
+        (Default, Auto, Off, true),
+        (Default, Off, Auto, false),
+        (Auto, Off, Off, true),
+        (Off, Auto, Auto, false),
     ] {
         let world = World::with(|b| b.codec(Arc::new(Lz4)).compression(cache));
         let set = |users: Namespace| users.compression(namespace);

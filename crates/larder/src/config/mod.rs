@@ -242,7 +242,7 @@ impl Config {
     /// A builder with these settings.
     pub fn builder(&self) -> Builder {
         let compression = if self.compression_enabled {
-            Compression::On
+            Compression::Auto
         } else {
             Compression::Off
         };

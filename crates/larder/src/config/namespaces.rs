@@ -65,7 +65,7 @@ impl Given {
         namespace.max_value_bytes = self.max_value_bytes.unwrap_or(namespace.max_value_bytes);
         namespace.compression = match self.compression {
             None => Compression::Default,
-            Some(true) => Compression::On,
+            Some(true) => Compression::Auto,
             Some(false) => Compression::Off,
         };
         if self.encryption == Some(true) {

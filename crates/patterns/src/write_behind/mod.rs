@@ -15,9 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache::{TypedCache, Value};
-use larder_cache_core::{
-    DeadLetter, Durability, Encryption, Error, ErrorKind, Event, Journal, JournalDepth, Result,
-};
+use larder_cache_core::{DeadLetter, Event, Journal, JournalDepth, Result};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -105,8 +103,8 @@ impl<V: Value> WriteBehind<V> {
     /// Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// Kind `Config` for options that can't work; kind `Unsupported` for a namespace that is to
-    /// be encrypted, unless the journal is lost with the process.
+    /// Kind `Config` for options that can't work; and for a namespace that is to be
+    /// encrypted with no key that lasts as long as the journal does.
     pub fn start<F, Fut>(
         cache: TypedCache<V>,
         journal: Arc<dyn Journal>,
@@ -118,7 +116,7 @@ impl<V: Value> WriteBehind<V> {
         Fut: Future<Output = Result<(), WriteFailure>> + Send + 'static,
     {
         options.check()?;
-        check_encryption(&cache, &*journal)?;
+        cache.check_transport(journal.durability())?;
         let core = Arc::new(Core::new(cache, journal, Writer::new(writer), options));
         let token = CancellationToken::new();
         let tasks = Tasks {
@@ -217,21 +215,6 @@ impl Tasks {
             }
         });
     }
-}
-
-/// Refuses to let values that should be encrypted leave the process readable.
-fn check_encryption<V: Value>(cache: &TypedCache<V>, journal: &dyn Journal) -> Result<()> {
-    let settings = cache.settings();
-    let stays_here = journal.durability() == Durability::Process;
-    if settings.encryption == Encryption::Off || stays_here {
-        return Ok(());
-    }
-    let message = "this namespace is to be encrypted, which this version can't do yet, so that \
-                   its values would be readable in the journal; take a journal in memory, or \
-                   register the namespace with Encryption::Off";
-    let error = Error::new(ErrorKind::Unsupported, message);
-    let error = error.with("namespace", format!("{:?}", settings.name));
-    Err(error.with("journal", journal.name()))
 }
 
 /// Tells the observers how much there is, as long as there is something, and once more.

@@ -151,7 +151,7 @@ async fn an_encrypted_namespace_is_refused_a_lasting_journal() {
     start().unwrap();
     world.journal.survives(Durability::Crash);
     let refused = start().unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    assert_eq!(refused.kind(), ErrorKind::Config);
     assert!(refused.to_string().contains("sessions"), "{refused}");
 }
 

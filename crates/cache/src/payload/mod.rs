@@ -1,0 +1,223 @@
+//! From values to the bodies of entries and back: serialize, compress, encrypt.
+
+mod seal;
+mod serialized;
+
+use std::sync::Arc;
+
+use larder_cache_core::{
+    Bytes, Cipher, Codec, Coding, Compression, Encoded, Entry, Error, ErrorKind, Format, Header,
+    Kind, MissReason, Namespace, Place, Result,
+};
+
+use self::serialized::{deserialize, serialize};
+use crate::value::Value;
+
+/// How bodies are compressed and encrypted, for a whole cache.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) codec: Option<Arc<dyn Codec>>,
+    /// What namespaces that leave it to the cache do.
+    pub(crate) compression: Compression,
+    pub(crate) threshold_bytes: usize,
+    pub(crate) cipher: Option<Arc<dyn Cipher>>,
+    /// Whether bodies leave the process.
+    pub(crate) leaves_process: bool,
+}
+
+/// A value as it is stored, but for the encryption, which binds it to its header.
+#[derive(Debug)]
+pub(crate) struct Body {
+    bytes: Bytes,
+    format: Format,
+    coding: Coding,
+    schema: u64,
+    plain_bytes: usize,
+}
+
+impl Payload {
+    /// Serializes a value and compresses it where that pays.
+    ///
+    /// # Errors
+    /// Kind `Codec` when the value can't be serialized, `TooLarge` when it is over the
+    /// namespace's limit, `Config` when compression is asked for and there is no codec.
+    pub(crate) fn encode<V: Value>(
+        &self,
+        value: &V,
+        namespace: &Namespace,
+        compression: Compression,
+        place: &Place<'_>,
+    ) -> Result<Body> {
+        let plain = serialize(value, namespace.format)?;
+        if plain.len() > namespace.max_value_bytes {
+            return Err(too_large(plain.len(), namespace));
+        }
+        let plain_bytes = plain.len();
+        let encoded = match self.chosen(compression, namespace)? {
+            Some((codec, wanted)) if plain_bytes > self.threshold_bytes => {
+                codec.encode(&plain, wanted, place)?
+            }
+            _ => None,
+        };
+        let (bytes, coding) = match encoded {
+            Some(Encoded { bytes, coding }) if bytes.len() < plain_bytes => (bytes, coding),
+            _ => (plain.into(), Coding::PLAIN),
+        };
+        Ok(Body {
+            bytes,
+            format: namespace.format,
+            coding,
+            schema: namespace.schema.as_ref().map_or(0, |s| s.fingerprint()),
+            plain_bytes,
+        })
+    }
+
+    /// The entry of a body, or of the absence of a value: the header with what the body says
+    /// of itself, and encrypted where the namespace wants that.
+    ///
+    /// # Errors
+    /// Kind `Config` where there is no key to encrypt with, `Crypto` where that fails.
+    pub(crate) fn entry(
+        &self,
+        mut header: Header,
+        body: Option<Body>,
+        namespace: &Namespace,
+        place: &Place<'_>,
+    ) -> Result<Entry> {
+        let mut bytes = Bytes::new();
+        if let Some(body) = body {
+            header.format = body.format.id();
+            header.compression = body.coding.algorithm;
+            header.dictionary = body.coding.dictionary;
+            header.schema = body.schema;
+            header.plain_bytes = u32::try_from(body.plain_bytes).unwrap_or(u32::MAX);
+            bytes = body.bytes;
+        }
+        let body = self.seal(&mut header, bytes, namespace, place)?;
+        Ok(Entry { header, body })
+    }
+
+    /// Reads the value of an entry back.
+    pub(crate) fn decode<V: Value>(
+        &self,
+        entry: &Entry,
+        namespace: &Namespace,
+        place: &Place<'_>,
+    ) -> Result<V, MissReason> {
+        self.check_readable(&entry.header, namespace)?;
+        let stored = self.open(entry, namespace, place)?;
+        let plain = self.decompress(&entry.header, stored)?;
+        deserialize(&plain, &entry.header, namespace).ok_or(MissReason::Undecodable)
+    }
+
+    /// Whether an entry that says that there is no value can be believed.
+    pub(crate) fn check_absence(
+        &self,
+        entry: &Entry,
+        namespace: &Namespace,
+        place: &Place<'_>,
+    ) -> Result<(), MissReason> {
+        self.open(entry, namespace, place).map(drop)
+    }
+
+    /// Whether the body of an entry can be understood, as far as its header tells.
+    pub(crate) fn check_readable(
+        &self,
+        header: &Header,
+        namespace: &Namespace,
+    ) -> Result<(), MissReason> {
+        if let Some(schema) = &namespace.schema
+            && !schema.reads(header.schema)
+        {
+            return Err(MissReason::Schema);
+        }
+        self.check_sealed(header, namespace)?;
+        if header.kind == Kind::Value && !serialized::is_known(header.format) {
+            return Err(MissReason::Undecodable);
+        }
+        let coding = coding(header);
+        let too_large = plain_bytes(header) > namespace.max_value_bytes;
+        let can_decode = || self.codec.as_ref().is_some_and(|c| c.can_decode(coding));
+        match coding {
+            Coding::PLAIN => Ok(()),
+            _ if !too_large && can_decode() => Ok(()),
+            Coding { dictionary: 0, .. } => Err(MissReason::Undecodable),
+            _ => Err(MissReason::UnknownDictionary),
+        }
+    }
+
+    /// Refuses a namespace whose settings this cache can't fulfil.
+    ///
+    /// # Errors
+    /// Kind `Config`, saying what is missing.
+    pub(crate) fn check(&self, namespace: &Namespace) -> Result<()> {
+        self.check_encryption(namespace)?;
+        self.chosen(Compression::Default, namespace).map(drop)
+    }
+
+    fn decompress(&self, header: &Header, stored: Bytes) -> Result<Bytes, MissReason> {
+        let Some(codec) = self.codec.as_ref().filter(|_| header.compression != 0) else {
+            return Ok(stored);
+        };
+        let plain_bytes = plain_bytes(header);
+        let plain = codec.decode(&stored, coding(header), plain_bytes).ok();
+        let plain = plain.filter(|plain| plain.len() == plain_bytes);
+        plain.ok_or(MissReason::Undecodable)
+    }
+
+    /// The codec and what is wanted of it; `None`: store the value plain.
+    fn chosen(
+        &self,
+        asked: Compression,
+        namespace: &Namespace,
+    ) -> Result<Option<(&dyn Codec, Compression)>> {
+        let choices = [asked, namespace.compression];
+        let of_call = choices.into_iter().find(|c| *c != Compression::Default);
+        let wanted = of_call.unwrap_or(self.compression);
+        match (wanted, &self.codec) {
+            (Compression::Off, _) => Ok(None),
+            (wanted, Some(codec)) => {
+                codec
+                    .check(wanted)
+                    .map_err(|e| in_namespace(e, namespace))?;
+                Ok(Some((&**codec, wanted)))
+            }
+            (_, None) if of_call.is_some() => Err(in_namespace(
+                Error::new(
+                    ErrorKind::Config,
+                    "compression is asked for but the cache has no codec; \
+                     give the builder one, or enable the facade's feature `compression`",
+                ),
+                namespace,
+            )),
+            (_, None) => Ok(None),
+        }
+    }
+}
+
+fn too_large(bytes: usize, namespace: &Namespace) -> Error {
+    let error = Error::new(
+        ErrorKind::TooLarge,
+        "the serialized value is over its namespace's limit; \
+         raise max_value_bytes or cache smaller parts",
+    );
+    let error = error
+        .with("bytes", bytes)
+        .with("limit", namespace.max_value_bytes);
+    in_namespace(error, namespace)
+}
+
+fn in_namespace(error: Error, namespace: &Namespace) -> Error {
+    error.with("namespace", format!("{:?}", namespace.name))
+}
+
+fn coding(header: &Header) -> Coding {
+    Coding {
+        algorithm: header.compression,
+        dictionary: header.dictionary,
+    }
+}
+
+fn plain_bytes(header: &Header) -> usize {
+    usize::try_from(header.plain_bytes).unwrap_or(usize::MAX)
+}

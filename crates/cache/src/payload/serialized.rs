@@ -1,0 +1,59 @@
+//! Values and their serialized bytes.
+
+use larder_cache_core::{Error, ErrorKind, Format, Header, Namespace, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const MESSAGE_PACK: u8 = Format::MessagePack.id();
+const JSON: u8 = Format::Json.id();
+
+/// What most values fit into, so that their buffer need not grow.
+const TYPICAL_BYTES: usize = 1024;
+
+pub(super) fn is_known(format: u8) -> bool {
+    [MESSAGE_PACK, JSON].contains(&format)
+}
+
+pub(super) fn serialize<V: Serialize>(value: &V, format: Format) -> Result<Vec<u8>> {
+    match format {
+        Format::Json => serde_json::to_vec(value).map_err(|e| unserializable::<V>(e)),
+        _ => {
+            let mut bytes = Vec::with_capacity(TYPICAL_BYTES);
+            match rmp_serde::encode::write_named(&mut bytes, value) {
+                Ok(()) => Ok(bytes),
+                Err(error) => Err(unserializable::<V>(error)),
+            }
+        }
+    }
+}
+
+/// The value of serialized bytes, converted where they are of an earlier shape.
+pub(super) fn deserialize<V: DeserializeOwned + 'static>(
+    plain: &[u8],
+    header: &Header,
+    namespace: &Namespace,
+) -> Option<V> {
+    let earlier = namespace.schema.as_ref();
+    let earlier = earlier.filter(|schema| schema.fingerprint() != header.schema);
+    match (header.format, earlier) {
+        (MESSAGE_PACK, None) => rmp_serde::from_slice(plain).ok(),
+        (JSON, None) => serde_json::from_slice(plain).ok(),
+        (MESSAGE_PACK, Some(schema)) => {
+            let mut deserializer = rmp_serde::Deserializer::from_read_ref(plain);
+            let deserializer = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
+            schema.convert(header.schema, deserializer)
+        }
+        (JSON, Some(schema)) => {
+            let mut deserializer = serde_json::Deserializer::from_slice(plain);
+            let deserializer = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
+            schema.convert(header.schema, deserializer)
+        }
+        _ => None,
+    }
+}
+
+fn unserializable<V>(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Codec, "the value can't be serialized")
+        .with("type", std::any::type_name::<V>())
+        .with_source(source)
+}
