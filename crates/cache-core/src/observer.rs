@@ -177,6 +177,15 @@ pub enum Event<'a> {
         /// How much.
         depth: JournalDepth,
     },
+    /// New values of a namespace are compressed with another dictionary from now on.
+    DictionaryAdopted {
+        /// Where.
+        space: Space<'a>,
+        /// Its id.
+        dictionary: u32,
+        /// Its size.
+        bytes: usize,
+    },
     /// L1 dropped an entry to stay within its bytes.
     Evicted {
         /// The weight of the entry.

@@ -309,6 +309,9 @@ impl NamespaceHandle {
         if headers().next().is_none() {
             return Ok(vec![None; keys.len()]);
         }
+        self.shared
+            .learn_dictionaries(&self.space, &settings, headers(), budget)
+            .await;
         let tags: Vec<_> = headers().flat_map(Header::tag_names).collect();
         let view = self.shared.view(&settings, &tags, Source::Memory, budget);
         let view = view.await?;

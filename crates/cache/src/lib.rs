@@ -35,6 +35,7 @@
 mod builder;
 mod cache;
 mod changes;
+mod dictionaries;
 mod epochs;
 mod guards;
 mod handle;

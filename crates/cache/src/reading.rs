@@ -314,6 +314,10 @@ impl<'a> Reader<'a> {
             let unread = ours.into_iter().map(|stored| self.understand(stored, None));
             return Ok(unread.collect());
         }
+        let headers = sound().map(|stored| &stored.entry.header);
+        self.shared
+            .learn_dictionaries(self.space, self.settings, headers, budget)
+            .await;
         let tags: Vec<_> = sound().flat_map(Stored::tags).collect();
         let view = self
             .shared

@@ -14,6 +14,7 @@ use larder_cache_core::{
 use larder_keyspace::{Keyspace, Registered};
 use tokio::sync::Semaphore;
 
+use crate::dictionaries::Tended;
 use crate::epochs::{Epochs, staleness};
 use crate::guards::Guards;
 use crate::l1::Memory;
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
 pub(crate) struct SpaceState {
     pub(crate) registered: Arc<Registered>,
     pub(crate) counters: Counters,
+    pub(crate) dictionaries: Tended,
 }
 
 /// What is left of a call's time budget.
@@ -248,6 +250,7 @@ impl Shared {
         let space = Arc::new(SpaceState {
             registered,
             counters: Counters::default(),
+            dictionaries: Tended::default(),
         });
         spaces.push(Arc::clone(&space));
         space

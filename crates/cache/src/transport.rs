@@ -1,8 +1,7 @@
 //! Values as bytes, for other places than the cache.
 
 use larder_cache_core::{
-    Bytes, Compression, Durability, Encryption, Entry, Error, ErrorKind, Header, Kind, Place,
-    Result, Timestamp,
+    Bytes, Durability, Encryption, Entry, Error, ErrorKind, Header, Kind, Place, Result, Timestamp,
 };
 
 use crate::options::SetOptions;
@@ -66,7 +65,8 @@ impl<V: Value> TypedCache<V> {
             key: &physical,
         };
         let payload = &self.shared.payload;
-        let body = payload.encode(value, &settings, Compression::Default, &place)?;
+        let compression = payload.without_dictionary(&settings);
+        let body = payload.encode(value, &settings, compression, &place)?;
         let header = Header::new(Kind::Value, Timestamp::from_millis(0));
         let entry = payload.entry(header, Some(body), &settings, &place)?;
         Ok(entry.encode())

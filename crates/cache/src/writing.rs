@@ -86,8 +86,10 @@ impl Shared {
             self.payload
                 .encode(&**value, &settings, terms.compression, &place)
         };
+        let body = value.map(encode).transpose()?;
+        self.tend_dictionaries(space, &settings);
         Ok(Some(Encoded {
-            body: value.map(encode).transpose()?,
+            body,
             value: value.cloned(),
             lifetime,
             physical,

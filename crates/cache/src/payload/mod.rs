@@ -6,11 +6,12 @@ mod serialized;
 use std::sync::Arc;
 
 use larder_cache_core::{
-    Bytes, Cipher, Codec, Coding, Compression, Encoded, Entry, Error, ErrorKind, Format, Header,
-    Kind, MissReason, Namespace, Place, Result,
+    Bytes, Cipher, Codec, Coding, Compression, Dictionaries, Dictionary, Encoded, Entry, Error,
+    ErrorKind, Format, Header, Kind, MissReason, Namespace, Place, Result,
 };
 
 use self::serialized::{deserialize, serialize};
+use crate::dictionaries::may_train;
 use crate::value::Value;
 
 /// How bodies are compressed and encrypted, for a whole cache.
@@ -155,6 +156,31 @@ impl Payload {
         self.chosen(Compression::Default, namespace).map(drop)
     }
 
+    /// The codec's dictionaries, if it has any.
+    pub(crate) fn dictionaries(&self) -> Option<&dyn Dictionaries> {
+        self.codec.as_ref()?.dictionaries()
+    }
+
+    /// The dictionary that values of a namespace are written with.
+    pub(crate) fn current_dictionary(&self, namespace: &str) -> Option<Dictionary> {
+        self.dictionaries()?.current(namespace)
+    }
+
+    /// Whether a namespace has dictionaries of its own.
+    pub(crate) fn is_trained(&self, namespace: &Namespace) -> bool {
+        self.wanted(Compression::Default, namespace) == Compression::Trained
+            && may_train(namespace)
+            && self.dictionaries().is_some()
+    }
+
+    /// What a namespace wants for a place where its dictionaries are not to be had.
+    pub(crate) fn without_dictionary(&self, namespace: &Namespace) -> Compression {
+        match self.wanted(Compression::Default, namespace) {
+            Compression::Trained => Compression::Auto,
+            other => other,
+        }
+    }
+
     fn decompress(&self, header: &Header, stored: Bytes) -> Result<Bytes, MissReason> {
         let Some(codec) = self.codec.as_ref().filter(|_| header.compression != 0) else {
             return Ok(stored);
@@ -165,34 +191,43 @@ impl Payload {
         plain.ok_or(MissReason::Undecodable)
     }
 
+    /// What a call, else its namespace, else the cache wants.
+    fn wanted(&self, asked: Compression, namespace: &Namespace) -> Compression {
+        let choices = [asked, namespace.compression];
+        let of_call = choices.into_iter().find(|c| *c != Compression::Default);
+        match of_call.unwrap_or(self.compression) {
+            Compression::Trained if !may_train(namespace) => Compression::Auto,
+            wanted => wanted,
+        }
+    }
+
     /// The codec and what is wanted of it; `None`: store the value plain.
     fn chosen(
         &self,
         asked: Compression,
         namespace: &Namespace,
     ) -> Result<Option<(&dyn Codec, Compression)>> {
-        let choices = [asked, namespace.compression];
-        let of_call = choices.into_iter().find(|c| *c != Compression::Default);
-        let wanted = of_call.unwrap_or(self.compression);
-        match (wanted, &self.codec) {
-            (Compression::Off, _) => Ok(None),
-            (wanted, Some(codec)) => {
-                codec
-                    .check(wanted)
-                    .map_err(|e| in_namespace(e, namespace))?;
+        let wanted = self.wanted(asked, namespace);
+        let leaves_it = [asked, namespace.compression] == [Compression::Default; 2];
+        match &self.codec {
+            _ if wanted == Compression::Off => Ok(None),
+            Some(codec) => {
+                let checked = codec.check(wanted);
+                checked.map_err(|error| in_namespace(error, namespace))?;
                 Ok(Some((&**codec, wanted)))
             }
-            (_, None) if of_call.is_some() => Err(in_namespace(
-                Error::new(
-                    ErrorKind::Config,
-                    "compression is asked for but the cache has no codec; \
-                     give the builder one, or enable the facade's feature `compression`",
-                ),
-                namespace,
-            )),
-            (_, None) => Ok(None),
+            None if leaves_it => Ok(None),
+            None => Err(in_namespace(no_codec(), namespace)),
         }
     }
+}
+
+fn no_codec() -> Error {
+    Error::new(
+        ErrorKind::Config,
+        "compression is asked for but the cache has no codec; \
+         give the builder one, or enable the facade's feature `compression`",
+    )
 }
 
 fn too_large(bytes: usize, namespace: &Namespace) -> Error {

@@ -4,6 +4,7 @@
 mod batches;
 mod coherence;
 mod damage;
+mod dictionaries;
 mod epochs;
 mod events;
 mod failovers;

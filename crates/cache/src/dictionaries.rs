@@ -1,0 +1,309 @@
+//! Dictionaries: trained by one process, kept in the backend for all.
+//!
+//! A dictionary stands under the id of its content and never changes; one more key names the
+//! one that new values are compressed with. Both are entries, so that damage is seen. A
+//! dictionary that is gone makes the values that need it misses.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use larder_cache_core::{
+    Bytes, Codec, Coding, Condition, Dictionary, Encryption, Entry, Event, Freshness, Header, Key,
+    Kind, Moment, Namespace, Result, Write,
+};
+
+use crate::shared::{Budget, Shared, SpaceState};
+
+/// How long the backend keeps a dictionary that nobody writes with any more.
+const DICTIONARY_TTL: Duration = Duration::from_secs(30 * 86_400);
+
+/// How often a process that writes looks for what others have published, and trains.
+const TEND_EVERY: Duration = Duration::from_secs(10);
+
+/// How often a process that writes puts its dictionary into the backend again.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
+
+/// For how long a dictionary that was not there is not asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The most dictionaries that are remembered not to be there.
+const MOST_MISSING: usize = 1000;
+
+/// What a process knows of the dictionaries of a namespace.
+#[derive(Debug, Default)]
+pub(crate) struct Tended(Mutex<Knowledge>);
+
+#[derive(Debug, Default)]
+struct Knowledge {
+    tend_at: Option<Moment>,
+    renew_at: Option<Moment>,
+    /// The one that was last seen to be published.
+    published: Option<u32>,
+    /// Those that were not there, and when to ask again.
+    missing: HashMap<u32, Moment>,
+}
+
+impl Tended {
+    /// Whether it is time, which it is then for one caller alone.
+    fn is_due(&self, now: Moment) -> bool {
+        let tend_at = &mut self.lock().tend_at;
+        let is_due = tend_at.is_none_or(|at| at <= now);
+        if is_due {
+            *tend_at = Some(now.after(TEND_EVERY));
+        }
+        is_due
+    }
+
+    fn is_renewal_due(&self, now: Moment) -> bool {
+        self.lock().renew_at.is_none_or(|at| at <= now)
+    }
+
+    fn note_published(&self, id: u32, now: Moment) {
+        let mut known = self.lock();
+        known.published = Some(id);
+        known.renew_at = Some(now.after(RENEW_EVERY));
+    }
+
+    fn may_ask(&self, id: u32, now: Moment) -> bool {
+        self.lock().missing.get(&id).is_none_or(|at| *at <= now)
+    }
+
+    fn note_missing(&self, id: u32, now: Moment) {
+        let missing = &mut self.lock().missing;
+        if missing.len() >= MOST_MISSING {
+            missing.clear();
+        }
+        missing.insert(id, now.after(ASK_AGAIN));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Knowledge> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Gets the dictionaries that entries were compressed with and that are not known here.
+    pub(crate) async fn learn_dictionaries(
+        &self,
+        space: &SpaceState,
+        settings: &Namespace,
+        headers: impl Iterator<Item = &Header>,
+        budget: &mut Budget,
+    ) {
+        let Some(codec) = &self.payload.codec else {
+            return;
+        };
+        let now = self.clock.coarse();
+        let unknown = headers.filter(|header| is_unknown(header, &**codec));
+        let mut ids: Vec<u32> = unknown.map(|header| header.dictionary).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            if space.dictionaries.may_ask(id, now) {
+                let learned = Box::pin(self.learn(space, settings, id, budget)).await;
+                if let Err(error) = learned {
+                    tracing::debug!(%error, namespace = settings.name, id, "no dictionary");
+                }
+            }
+        }
+    }
+
+    async fn learn(
+        &self,
+        space: &SpaceState,
+        settings: &Namespace,
+        id: u32,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        match self.read_dictionary(settings, id, budget).await? {
+            Some(dictionary) => self.install(settings, &dictionary),
+            None => {
+                space.dictionaries.note_missing(id, self.clock.coarse());
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks after the dictionary of a namespace that values are written to, in the background,
+    /// where that is due.
+    pub(crate) fn tend_dictionaries(&self, space: &SpaceState, settings: &Namespace) {
+        let is_trained = self.payload.is_trained(settings);
+        if !is_trained || !space.dictionaries.is_due(self.clock.coarse()) {
+            return;
+        }
+        let me = Weak::clone(&self.me);
+        let registered = Arc::clone(&space.registered);
+        let name = format!("dictionary {}", settings.name);
+        let spawned = self.tasks.spawn(name, async move {
+            if let Some(shared) = me.upgrade() {
+                let space = shared.space(registered);
+                if let Err(error) = shared.tend(&space).await {
+                    let namespace = space.registered.name();
+                    tracing::debug!(%error, namespace, "its dictionary waits");
+                }
+            }
+        });
+        if spawned.is_err() {
+            tracing::debug!("the cache is shut down: dictionaries stay as they are");
+        }
+    }
+
+    async fn tend(&self, space: &SpaceState) -> Result<()> {
+        let settings = space.settings();
+        self.follow_published(space, &settings).await?;
+        let Some(codec) = self.payload.codec.clone() else {
+            return Ok(());
+        };
+        let name = settings.name.clone();
+        let training = tokio::task::spawn_blocking(move || train(&*codec, &name));
+        let trained = training.await.unwrap_or(Ok(None))?;
+        if let Some(dictionary) = trained {
+            self.publish(space, &settings, &dictionary).await?;
+            return self.adopt(space, &settings, &dictionary);
+        }
+        let current = self.payload.current_dictionary(&settings.name);
+        match current.filter(|_| space.dictionaries.is_renewal_due(self.clock.coarse())) {
+            Some(current) => self.publish(space, &settings, &current).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes with the dictionary that others have published since the last time.
+    async fn follow_published(&self, space: &SpaceState, settings: &Namespace) -> Result<()> {
+        let mut budget = self.budget(None);
+        let named = self.dictionary_key(settings, CURRENT)?;
+        let published = self.read_internal(named, &mut budget).await?;
+        let Some(id) = published.and_then(|id| id.first_chunk().copied()) else {
+            return Ok(());
+        };
+        let id = u32::from_le_bytes(id);
+        if space.dictionaries.lock().published == Some(id) {
+            return Ok(());
+        }
+        match self.read_dictionary(settings, id, &mut budget).await? {
+            Some(dictionary) => {
+                let now = self.clock.coarse();
+                space.dictionaries.note_published(id, now);
+                self.adopt(space, settings, &dictionary)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn adopt(
+        &self,
+        space: &SpaceState,
+        settings: &Namespace,
+        dictionary: &Dictionary,
+    ) -> Result<()> {
+        self.install(settings, dictionary)?;
+        if let Some(dictionaries) = self.payload.dictionaries() {
+            dictionaries.adopt(&settings.name, Some(dictionary.id()));
+        }
+        let adopted = Event::DictionaryAdopted {
+            space: space.registered.space(),
+            dictionary: dictionary.id(),
+            bytes: dictionary.bytes().len(),
+        };
+        self.emit(space, &adopted);
+        Ok(())
+    }
+
+    fn install(&self, settings: &Namespace, dictionary: &Dictionary) -> Result<()> {
+        match self.payload.dictionaries() {
+            Some(dictionaries) => dictionaries.install(&settings.name, dictionary),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores a dictionary, then the key that names it.
+    async fn publish(
+        &self,
+        space: &SpaceState,
+        settings: &Namespace,
+        dictionary: &Dictionary,
+    ) -> Result<()> {
+        let id = Bytes::copy_from_slice(&dictionary.id().to_le_bytes());
+        let content = (id_text(dictionary.id()), dictionary.bytes().clone());
+        for (name, body) in [content, (CURRENT.to_owned(), id)] {
+            let mut budget = self.budget(None);
+            let key = self.dictionary_key(settings, &name)?;
+            let write = self.internal_write(key, body, &mut budget).await?;
+            let backend = &self.backend;
+            let writes = std::slice::from_ref(&write);
+            self.call("set", &mut budget, |call| backend.set(writes, call))
+                .await?;
+        }
+        let now = self.clock.coarse();
+        space.dictionaries.note_published(dictionary.id(), now);
+        Ok(())
+    }
+
+    async fn internal_write(&self, key: Key, body: Bytes, budget: &mut Budget) -> Result<Write> {
+        let now = self.server_time(&key, budget).await?;
+        let mut header = Header::new(Kind::Value, now);
+        header.freshness = Freshness::from(now, None, Some(DICTIONARY_TTL));
+        Ok(Write {
+            value: Entry { header, body }.encode(),
+            key,
+            ttl: Some(DICTIONARY_TTL),
+            condition: Condition::Always,
+        })
+    }
+
+    async fn read_dictionary(
+        &self,
+        settings: &Namespace,
+        id: u32,
+        budget: &mut Budget,
+    ) -> Result<Option<Dictionary>> {
+        let key = self.dictionary_key(settings, &id_text(id))?;
+        let found = self.read_internal(key, budget).await?.map(Dictionary::new);
+        Ok(found.filter(|dictionary| dictionary.id() == id))
+    }
+
+    async fn read_internal(&self, key: Key, budget: &mut Budget) -> Result<Option<Bytes>> {
+        let (backend, keys) = (&self.backend, [key]);
+        let found = self.call("get", budget, |call| backend.get(&keys, call));
+        let stored = found.await?.pop().flatten();
+        let entry = stored.and_then(|stored| Entry::decode(&stored).ok());
+        Ok(entry.map(|entry| entry.body))
+    }
+
+    fn dictionary_key(&self, settings: &Namespace, name: &str) -> Result<Key> {
+        let prefix = self.keyspace.prefix();
+        prefix.internal_in_slot("dict", &settings.prefix, name)
+    }
+}
+
+/// The key that names the dictionary that new values are compressed with.
+const CURRENT: &str = "current";
+
+fn id_text(id: u32) -> String {
+    format!("{id:08x}")
+}
+
+fn train(codec: &dyn Codec, namespace: &str) -> Result<Option<Dictionary>> {
+    match codec.dictionaries() {
+        Some(dictionaries) => dictionaries.train(namespace),
+        None => Ok(None),
+    }
+}
+
+/// Whether only the dictionary is missing to read an entry.
+fn is_unknown(header: &Header, codec: &dyn Codec) -> bool {
+    let coding = |dictionary| Coding {
+        algorithm: header.compression,
+        dictionary,
+    };
+    header.dictionary != 0
+        && codec.dictionaries().is_some()
+        && codec.can_decode(coding(0))
+        && !codec.can_decode(coding(header.dictionary))
+}
+
+/// Whether values of a namespace may leave traces in a dictionary, which is stored readable.
+pub(crate) fn may_train(settings: &Namespace) -> bool {
+    settings.encryption == Encryption::Off
+}
