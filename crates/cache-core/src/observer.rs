@@ -291,6 +291,27 @@ impl MissReason {
         Self::Pending,
     ];
 
+    /// Whether there was something, and it could not be used, whatever its age.
+    #[must_use]
+    pub const fn is_defect(self) -> bool {
+        match self {
+            Self::Unreadable(_)
+            | Self::Schema
+            | Self::Undecodable
+            | Self::UnknownDictionary
+            | Self::UnknownEncryptionKey
+            | Self::Unauthentic
+            | Self::Unencrypted
+            | Self::WrongType => true,
+            Self::NotFound
+            | Self::Expired
+            | Self::Invalidated
+            | Self::Loading
+            | Self::Backend
+            | Self::Pending => false,
+        }
+    }
+
     /// A stable name for counters.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -145,6 +145,23 @@ impl Shared {
         (self.shared && !is_gone).then_some(staleness)
     }
 
+    /// What a load has just brought in place of another value that could not be used.
+    pub(crate) fn repaired<V: 'static>(
+        &self,
+        space: &SpaceState,
+        key: &str,
+    ) -> Option<Option<Arc<V>>> {
+        let at_most = staleness(&space.settings());
+        let found = self.flights.repaired(space.id(), key, at_most)?;
+        let space_of = space.registered.space();
+        let joined = Event::LoadJoined {
+            space: space_of,
+            key,
+        };
+        self.emit(space, &joined);
+        Some(found)
+    }
+
     pub(crate) fn budget(&self, asked: Option<Duration>) -> Budget {
         Budget::new(asked.unwrap_or(self.budget))
     }

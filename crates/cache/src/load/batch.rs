@@ -313,6 +313,13 @@ async fn look_up<K, V: Value, E: 'static>(
             }
             Some(Found::Missing(reason, vacancy)) => {
                 miss(reason);
+                if reason.is_defect() {
+                    if let Some(value) = shared.repaired(state, key) {
+                        led.lead.land(Ok(value));
+                        continue;
+                    }
+                    led.lead.repairs();
+                }
                 vacancy
             }
             None => None,
@@ -378,7 +385,7 @@ async fn lease<K, V: Value, E: 'static>(
 /// Of the leases that others hold, the one that ends first.
 fn first_to_end<K, V, E>(others: &Others<K, V, E>) -> Option<(String, Vacancy, Duration)>
 where
-    V: 'static,
+    V: Send + Sync + 'static,
     E: 'static,
 {
     let held = others.iter().filter(|(_, left)| !left.is_zero());

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::LoadError;
+use super::repair::Repairs;
 
 const SHARDS: usize = 64;
 
@@ -32,12 +33,24 @@ pub(crate) struct Flights {
     next_id: AtomicU64,
 }
 
-type Shard = HashMap<Place, Vec<Listed>, RandomState>;
+#[derive(Debug, Default)]
+struct Shard {
+    flights: HashMap<Place, Vec<Listed>, RandomState>,
+    repairs: Repairs,
+}
 
+/// Where a flight goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
+pub(super) struct Place {
     space: u32,
     key: Box<str>,
+}
+
+impl Place {
+    pub(super) fn new(space: u32, key: &str) -> Self {
+        let key = key.into();
+        Self { space, key }
+    }
 }
 
 /// A flight as the table lists it.
@@ -84,6 +97,8 @@ pub(crate) struct Lead<V, E> {
     place: Place,
     id: u64,
     landing: Arc<Landing<V, E>>,
+    /// Whether it takes the place of a value that could not be used.
+    repairs: bool,
 }
 
 /// Where a flight ends. Its followers are woken in the order they came, which no generator
@@ -131,13 +146,10 @@ impl Flights {
         V: Send + Sync + 'static,
         E: Send + Sync + 'static,
     {
-        let place = Place {
-            space,
-            key: key.into(),
-        };
+        let place = Place::new(space, key);
         let types = TypeId::of::<(V, E)>();
         let mut shard = self.shard(space, key);
-        let listed = shard.entry(place.clone()).or_default();
+        let listed = shard.flights.entry(place.clone()).or_default();
         if let Some(at) = listed.iter().position(|flight| flight.types == types) {
             let flight = &listed[at];
             let is_young = at_most.is_none_or(|most| flight.began.elapsed() <= most);
@@ -167,25 +179,43 @@ impl Flights {
             place,
             id,
             landing,
+            repairs: false,
         })
     }
 
     /// Lets nobody join the flights of a key any more: what they bring is outdated.
     pub(crate) fn detach(&self, space: u32, key: &str) {
         let mut shard = self.shard(space, key);
-        if !shard.is_empty() {
-            shard.remove(&Place {
-                space,
-                key: key.into(),
-            });
+        if !shard.flights.is_empty() || !shard.repairs.is_empty() {
+            let place = Place::new(space, key);
+            shard.flights.remove(&place);
+            shard.repairs.remove(&place);
         }
+    }
+
+    /// What a load brought that began at most so long ago, in place of a value that could not
+    /// be used.
+    pub(crate) fn repaired<V: 'static>(
+        &self,
+        space: u32,
+        key: &str,
+        at_most: Duration,
+    ) -> Option<Option<Arc<V>>> {
+        let shard = self.shard(space, key);
+        if shard.repairs.is_empty() {
+            return None;
+        }
+        let then = Instant::now().checked_sub(at_most)?;
+        shard.repairs.since(&Place::new(space, key), then)
     }
 
     /// Lets nobody join the flights of the keys that match.
     pub(crate) fn detach_matching(&self, matches: impl Fn(u32, &str) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|place, _| !matches(place.space, &place.key));
+            let stays = |place: &Place| !matches(place.space, &place.key);
+            shard.flights.retain(|place, _| stays(place));
+            shard.repairs.retain(stays);
         }
     }
 
@@ -197,12 +227,22 @@ impl Flights {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Remembers what a load brought, unless the key was changed since it began.
+    fn remember<V: Send + Sync + 'static>(&self, place: &Place, id: u64, value: Option<Arc<V>>) {
+        let mut shard = self.shard(place.space, &place.key);
+        let Shard { flights, repairs } = &mut *shard;
+        let mut listed = flights.get(place).into_iter().flatten();
+        if let Some(flight) = listed.find(|flight| flight.id == id) {
+            repairs.remember(place, flight.began, value);
+        }
+    }
+
     fn remove(&self, place: &Place, id: u64) {
         let mut shard = self.shard(place.space, &place.key);
-        if let Some(listed) = shard.get_mut(place) {
+        if let Some(listed) = shard.flights.get_mut(place) {
             listed.retain(|flight| flight.id != id);
             if listed.is_empty() {
-                shard.remove(place);
+                shard.flights.remove(place);
             }
         }
     }
@@ -214,12 +254,12 @@ impl Listed {
     }
 }
 
-impl<V: 'static, E: 'static> Lead<V, E> {
+impl<V: Send + Sync + 'static, E: 'static> Lead<V, E> {
     /// Announces that the load begins. `None`: the key was changed, or a batch overtook
     /// this flight, so what it knows is outdated and its callers have to join anew.
     pub(crate) fn commit(self) -> Option<Self> {
         let mut shard = self.flights.shard(self.place.space, &self.place.key);
-        let listed = shard.get_mut(&self.place)?;
+        let listed = shard.flights.get_mut(&self.place)?;
         let flight = listed.iter_mut().find(|flight| flight.id == self.id)?;
         flight.committed = true;
         drop(shard);
@@ -232,8 +272,18 @@ impl<V: 'static, E: 'static> Lead<V, E> {
         }
     }
 
+    /// What it brings takes the place of a value that could not be used.
+    pub(crate) fn repairs(&mut self) {
+        self.repairs = true;
+    }
+
     /// Brings the outcome to all followers and ends the flight.
     pub(crate) fn land(self, outcome: Outcome<V, E>) {
+        if let Ok(value) = &outcome
+            && self.repairs
+        {
+            self.flights.remember(&self.place, self.id, value.clone());
+        }
         self.landing.advance(Progress::Landed(outcome));
     }
 
@@ -360,7 +410,7 @@ mod tests {
             flights
                 .shards
                 .iter()
-                .all(|shard| shard.lock().unwrap().is_empty())
+                .all(|shard| shard.lock().unwrap().flights.is_empty())
         );
     }
 

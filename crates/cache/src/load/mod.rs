@@ -10,6 +10,7 @@ mod loaded;
 mod options;
 mod refresh;
 mod refresh_many;
+mod repair;
 mod request;
 mod single;
 

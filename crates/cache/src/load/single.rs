@@ -49,6 +49,8 @@ enum Step<V, E> {
     Refresh(Look<V>, Vacancy),
     /// It is none, or stale: load, and fall back to the stale value.
     Load(Option<Arc<V>>, Option<Vacancy>),
+    /// It can't be used: load, unless that was done just now.
+    Repair(Option<Vacancy>),
 }
 
 /// What the task of a load knows of it.
@@ -101,8 +103,24 @@ impl Single<'_> {
                         return self.load(lead, loader, stale, vacancy, until).await;
                     }
                 }
+                Step::Repair(vacancy) => {
+                    if let Some(found) = self.repaired() {
+                        lead.land(Ok(found.clone()));
+                        return Ok(Look::of(found));
+                    }
+                    if let Some(mut lead) = lead.commit() {
+                        lead.repairs();
+                        return self.load(lead, loader, None, vacancy, until).await;
+                    }
+                }
             }
         }
+    }
+
+    /// What took the place of another bad value under this key just now.
+    fn repaired<V: Value>(&self) -> Option<Option<Arc<V>>> {
+        let found = self.shared.repaired(self.space, self.key)?;
+        (found.is_some() || self.wanted == Wanted::ValueOrAbsence).then_some(found)
     }
 
     fn join<V: Value, E: Send + Sync + 'static>(&self) -> Joined<V, E> {
@@ -166,7 +184,13 @@ impl Single<'_> {
                 self.miss(MissReason::NotFound),
                 Step::Load(None, Some(vacancy)),
             ),
-            Ok(Found::Missing(reason, vacancy)) => (self.miss(reason), Step::Load(None, vacancy)),
+            Ok(Found::Missing(reason, vacancy)) => {
+                let step = match reason.is_defect() {
+                    true => Step::Repair(vacancy),
+                    false => Step::Load(None, vacancy),
+                };
+                (self.miss(reason), step)
+            }
             Err(error) if error.kind() == ErrorKind::InvalidKey => {
                 return Step::Land(Err(error.into()));
             }

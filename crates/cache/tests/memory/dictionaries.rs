@@ -311,7 +311,7 @@ async fn a_damaged_dictionary_is_not_installed() {
         .unwrap();
     let stored = world
         .backend
-        .get(&[key.clone()], CALL)
+        .get(std::slice::from_ref(&key), CALL)
         .await
         .unwrap()
         .pop()

@@ -22,6 +22,7 @@ mod pending;
 mod pipelines;
 mod policies;
 mod races;
+mod repairs;
 mod schedules;
 mod stale;
 mod terms;
