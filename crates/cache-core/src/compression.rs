@@ -150,6 +150,28 @@ impl FromStr for Algorithm {
     }
 }
 
+/// Of `off`, `auto`, `trained`, or an [`Algorithm`].
+impl FromStr for Compression {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "off" => Ok(Self::Off),
+            "auto" => Ok(Self::Auto),
+            "trained" => Ok(Self::Trained),
+            algorithm => algorithm.parse().map(Self::With).map_err(|_| {
+                Error::new(
+                    ErrorKind::Config,
+                    "compression is off, auto, trained, or an algorithm: lz4, zstd, brotli, gzip, \
+                     lz-string or lz-string-base64, and a level may stand behind a colon, as in \
+                     zstd:3",
+                )
+                .with("found", format!("{text:?}"))
+            }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +191,23 @@ mod tests {
             let read: Algorithm = algorithm.to_string().parse().unwrap();
             assert_eq!(read, algorithm);
         }
+    }
+
+    #[test]
+    fn reads_settings() {
+        for (text, expected) in [
+            ("off", Compression::Off),
+            ("auto", Compression::Auto),
+            ("trained", Compression::Trained),
+            ("brotli", Compression::With(Algorithm::Brotli(5))),
+        ] {
+            assert_eq!(text.parse::<Compression>().unwrap(), expected, "{text}");
+        }
+        let error = "on".parse::<Compression>().unwrap_err().to_string();
+        assert!(
+            error.contains("trained") && error.contains("\"on\""),
+            "{error}"
+        );
     }
 
     #[test]

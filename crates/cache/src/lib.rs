@@ -53,6 +53,7 @@ mod payload;
 mod pending;
 mod pipeline;
 mod reading;
+mod reencryption;
 mod scan;
 mod setting;
 mod shared;
@@ -76,6 +77,7 @@ pub use self::load::{LoadError, LoadRequest, Loaded, ManyKeys, OneKey, Refreshed
 pub use self::look::Look;
 pub use self::options::{GetOptions, OnError, SetOptions};
 pub use self::pipeline::{Pipeline, PipelineReply};
+pub use self::reencryption::{ReencryptOptions, ReencryptReport};
 pub use self::stats::{L1Stats, NamespaceStats, Stats};
 pub use self::typed::TypedCache;
 pub use self::value::Value;

@@ -2,8 +2,8 @@
 
 use crate::faults::{
     big_values, client_pause, cluster, corruption, freeze, freshness, full_queue, invalidation,
-    kill, loading, many_tasks, network, never_answers, out_of_memory, password, pool_exhausted,
-    refusals, reset, sentinel, silent_connection, write_behind,
+    kill, loading, many_tasks, network, never_answers, out_of_memory, password, payload,
+    pool_exhausted, refusals, reset, sentinel, silent_connection, write_behind,
 };
 use crate::scenario::Scenario;
 
@@ -57,6 +57,8 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(write_behind::sink_down::SinkDown),
         Box::new(write_behind::terminate::Terminate),
         Box::new(write_behind::disk::Disk),
+        Box::new(payload::flipped_bits::FlippedBits),
+        Box::new(payload::rotation::Rotation),
         Box::new(freshness::cold_key::ColdKey::Lives),
         Box::new(freshness::cold_key::ColdKey::IsKilled),
         Box::new(network::BLACK_HOLE),

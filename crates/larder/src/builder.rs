@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use larder_cache::{Cache, CacheBuilder};
 use larder_cache_core::{
-    Backend, Clock, Codec, Compression, Namespace, Observer, Random, Result, SystemClock,
+    Backend, Cipher, Clock, Codec, Compression, Namespace, Observer, Random, Result, SystemClock,
     TtlClasses,
 };
 #[cfg(feature = "redis")]
 use larder_redis_backend::RedisConfig;
 
 use crate::connect::Connect;
+use crate::encrypt::Encrypt;
 
 /// Begins the construction of a cache.
 ///
@@ -32,6 +33,7 @@ pub struct Builder {
     cache: CacheBuilder,
     backend: Connect,
     clock: Arc<dyn Clock>,
+    encryption: Encrypt,
 }
 
 impl Builder {
@@ -43,6 +45,7 @@ impl Builder {
             cache: cache.clock(Arc::clone(&clock)),
             backend: Connect::default(),
             clock,
+            encryption: Encrypt::default(),
         }
     }
 
@@ -155,8 +158,28 @@ impl Builder {
         self
     }
 
-    /// Whether namespaces that leave it to the cache compress their values. Default: on,
-    /// where there is a codec.
+    /// The cipher that encrypts the values of namespaces that want it, such as a
+    /// `KeyRing`. Default: with the feature `encryption`, and where the backend is part of this
+    /// process, a key that ends with it; else none, and such namespaces are refused.
+    pub fn cipher(mut self, cipher: Arc<dyn Cipher>) -> Self {
+        self.encryption = Encrypt::Given(cipher);
+        self
+    }
+
+    /// Keys that were read, or why they were not.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn keys(mut self, keys: Result<Option<larder_encryption::KeyRing>>) -> Self {
+        if let Some(keys) = keys.transpose() {
+            self.encryption = match keys {
+                Ok(keys) => Encrypt::Given(Arc::new(keys)),
+                Err(error) => Encrypt::Refused(error),
+            };
+        }
+        self
+    }
+
+    /// How namespaces that leave it to the cache compress their values. Default:
+    /// [`Compression::Auto`], where there is a codec.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.cache = self.cache.compression(compression);
         self
@@ -196,6 +219,11 @@ impl Builder {
         self.cache.validate()?;
         let observers = self.cache.observers();
         let backend = self.backend.connect(observers, self.clock).await?;
-        self.cache.build(backend)
+        let leaves_process = backend.capabilities().shared;
+        let cache = match self.encryption.cipher(leaves_process)? {
+            Some(cipher) => self.cache.cipher(cipher),
+            None => self.cache,
+        };
+        cache.build(backend)
     }
 }

@@ -35,7 +35,8 @@
 //! - `patterns` (default): cache-aside, write-through, write-behind, refresh-ahead.
 //! - `file-journal`: a journal for write-behind in a local file.
 //! - `tls`: `rediss://` URLs, by rustls.
-//! - `compression`: LZ4 for values above a threshold.
+//! - `compression`: zstd, LZ4, brotli, gzip and LZ-String, chosen by what pays; dictionaries.
+//! - `encryption` (default): namespaces whose values leave the process encrypted.
 //!
 //! # What this crate does not do
 //! It has no logic of its own: it reads a [`Config`], wires the crates below, and re-exports
@@ -46,20 +47,23 @@
 mod builder;
 pub mod config;
 mod connect;
+mod encrypt;
 
 pub use larder_cache::{
     Affected, BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded,
     Look, ManyKeys, NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply,
-    Refreshed, Remaining, SetOptions, ShutdownReport, Stats, Status, TypedCache, Value, WriteError,
-    Written,
+    ReencryptOptions, ReencryptReport, Refreshed, Remaining, SetOptions, ShutdownReport, Stats,
+    Status, TypedCache, Value, WriteError, Written,
 };
 pub use larder_cache_core::{
-    Backend, Cacheable, Clock, Codec, Compression, Connections, DeadLetter, Durability,
-    EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob, Invalidation, Journal,
-    JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node, Notice, Notifier,
-    Observer, Observers, Random, RefusalReason, Result, Sequence, Severity, Space, SystemClock,
-    Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
+    Algorithm, Backend, Bytes, Cacheable, Cipher, Clock, Codec, Compression, Connections,
+    DeadLetter, Durability, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob,
+    Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node,
+    Notice, Notifier, Observer, Observers, Random, RefusalReason, Result, Sequence, Severity,
+    Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
 };
+#[cfg(feature = "encryption")]
+pub use larder_encryption::{CipherAlgorithm, EncryptionKey, KeyRing};
 #[cfg(feature = "file-journal")]
 pub use larder_file_journal::{FileJournal, FileJournalOptions, SyncPolicy};
 #[cfg(feature = "memory")]

@@ -175,9 +175,9 @@ impl Payload {
 
     /// What a namespace wants for a place where its dictionaries are not to be had.
     pub(crate) fn without_dictionary(&self, namespace: &Namespace) -> Compression {
-        match self.wanted(Compression::Default, namespace) {
-            Compression::Trained => Compression::Auto,
-            other => other,
+        match self.is_trained(namespace) {
+            true => Compression::Auto,
+            false => Compression::Default,
         }
     }
 

@@ -21,9 +21,15 @@ impl Payload {
         let Some(cipher) = self.cipher.as_ref().filter(|_| is_encrypted(namespace)) else {
             return Ok(body);
         };
-        header.encryption_key = cipher.current_key();
-        let bound = associated_data(header, place);
-        cipher.encrypt(header.encryption_key, &body, &bound)
+        loop {
+            header.encryption_key = cipher.current_key();
+            let bound = associated_data(header, place);
+            match cipher.encrypt(header.encryption_key, &body, &bound) {
+                // The key was retired in this very moment, after another had taken its place.
+                Err(_) if header.encryption_key != cipher.current_key() => {}
+                sealed => return sealed,
+            }
+        }
     }
 
     /// The body as it was before it was encrypted.
@@ -41,6 +47,26 @@ impl Payload {
         let bound = associated_data(header, place);
         let opened = cipher.decrypt(header.encryption_key, &entry.body, &bound);
         opened.map_err(|_| MissReason::Unauthentic)
+    }
+
+    /// The same entry under the present key; why not, where it can't be decrypted.
+    ///
+    /// # Errors
+    /// Kind `Crypto`, when it can't be encrypted.
+    pub(crate) fn reseal(
+        &self,
+        entry: Entry,
+        namespace: &Namespace,
+        place: &Place<'_>,
+    ) -> Result<Result<Entry, MissReason>> {
+        let body = match self.open(&entry, namespace, place) {
+            Ok(body) => body,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let mut header = entry.header;
+        header.freshness.lease = None;
+        let body = self.seal(&mut header, body, namespace, place)?;
+        Ok(Ok(Entry { header, body }))
     }
 
     /// Whether a body can be decrypted, and is encrypted where that is wanted, as far as its

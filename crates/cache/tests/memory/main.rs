@@ -5,6 +5,7 @@ mod batches;
 mod coherence;
 mod damage;
 mod dictionaries;
+mod encryption;
 mod epochs;
 mod events;
 mod failovers;

@@ -15,6 +15,7 @@ pub(crate) mod network;
 pub(crate) mod never_answers;
 pub(crate) mod out_of_memory;
 pub(crate) mod password;
+pub(crate) mod payload;
 pub(crate) mod pool_exhausted;
 pub(crate) mod refusals;
 pub(crate) mod reset;

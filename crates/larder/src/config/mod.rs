@@ -18,6 +18,9 @@
 //! | `CACHE_TTL_LONG` | seconds | 7200 |
 //! | `CACHE_COMPRESSION_ENABLED` | `true` or `false` | `true` with the feature `compression` |
 //! | `CACHE_COMPRESSION_THRESHOLD` | bytes | 1024 |
+//! | `CACHE_COMPRESSION_ALGORITHM` | `auto`, `trained`, `off`, or an algorithm as in `zstd:3` | `auto` |
+//! | `CACHE_ENCRYPTION_KEYS` | `id:base64,id:base64`, the first encrypts | none |
+//! | `CACHE_ENCRYPTION_KEY_FILE` | path of a file with such keys | none |
 //! | `CACHE_WARMING_ENABLED` | `true` or `false` | `true` |
 //! | `CACHE_METRICS_ENABLED` | `true` or `false` | `true` |
 //! | `CACHE_HEALTH_CHECK_INTERVAL` | milliseconds, 1 to 3600000 | 30000 |
@@ -43,7 +46,7 @@ mod namespaces;
 mod secret;
 mod settings;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use larder_cache_core::{Compression, Error, ErrorKind, KeyPrefix, Namespace, Result, TtlClasses};
@@ -78,6 +81,12 @@ pub struct Config {
     pub compression_enabled: bool,
     /// `CACHE_COMPRESSION_THRESHOLD`: values up to this many bytes are stored plain.
     pub compression_threshold_bytes: usize,
+    /// `CACHE_COMPRESSION_ALGORITHM`: how namespaces that leave it to the cache compress.
+    pub compression_algorithm: Compression,
+    /// `CACHE_ENCRYPTION_KEYS`: the keys of encrypted namespaces.
+    pub encryption_keys: Option<Secret>,
+    /// `CACHE_ENCRYPTION_KEY_FILE`: a file with them.
+    pub encryption_key_file: Option<PathBuf>,
     /// `CACHE_WARMING_ENABLED`: for the warming of caches; nothing in this crate warms.
     pub warming_enabled: bool,
     /// `CACHE_METRICS_ENABLED`: for exporters of metrics; nothing in this crate exports.
@@ -158,6 +167,9 @@ impl Config {
                 0..=512 << 20,
                 1024,
             )?,
+            compression_algorithm: settings.compression("CACHE_COMPRESSION_ALGORITHM")?,
+            encryption_keys: settings.secret("CACHE_ENCRYPTION_KEYS")?,
+            encryption_key_file: settings.path("CACHE_ENCRYPTION_KEY_FILE"),
             warming_enabled: settings.switch("CACHE_WARMING_ENABLED", true)?,
             metrics_enabled: settings.switch("CACHE_METRICS_ENABLED", true)?,
             health_check_interval: settings.millis(
@@ -183,7 +195,47 @@ impl Config {
             )
             .with("setting", settings.origin("CACHE_COMPRESSION_ENABLED")));
         }
+        self.check_encryption(settings)?;
         self.check_redis_url(settings)
+    }
+
+    #[cfg(feature = "encryption")]
+    fn check_encryption(&self, settings: &Settings) -> Result<()> {
+        let setting = settings.origin(self.key_setting()).to_owned();
+        let keys = self.key_ring().map(drop);
+        keys.map_err(|error| error.with("setting", setting))
+    }
+
+    #[cfg(not(feature = "encryption"))]
+    fn check_encryption(&self, settings: &Settings) -> Result<()> {
+        if self.encryption_keys.is_none() && self.encryption_key_file.is_none() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            "encryption keys are given, but this build can't encrypt; build with the feature \
+             `encryption`",
+        )
+        .with("setting", settings.origin(self.key_setting())))
+    }
+
+    /// The setting that has the keys.
+    fn key_setting(&self) -> &'static str {
+        if self.encryption_keys.is_some() {
+            "CACHE_ENCRYPTION_KEYS"
+        } else {
+            "CACHE_ENCRYPTION_KEY_FILE"
+        }
+    }
+
+    /// The keys of encrypted namespaces, where some are given. A file is read anew.
+    ///
+    /// # Errors
+    /// Kind `Config`, where they are no keys, or the file can't be read.
+    #[cfg(feature = "encryption")]
+    pub fn key_ring(&self) -> Result<Option<larder_encryption::KeyRing>> {
+        let keys = self.encryption_keys.as_ref().map(Secret::reveal);
+        larder_encryption::KeyRing::from_settings(keys, self.encryption_key_file.as_deref())
     }
 
     #[cfg(feature = "redis")]
@@ -242,7 +294,7 @@ impl Config {
     /// A builder with these settings.
     pub fn builder(&self) -> Builder {
         let compression = if self.compression_enabled {
-            Compression::Auto
+            self.compression_algorithm
         } else {
             Compression::Off
         };
@@ -253,6 +305,10 @@ impl Config {
             .compression_threshold_bytes(self.compression_threshold_bytes);
         for namespace in &self.namespaces {
             builder = builder.namespace(namespace.clone());
+        }
+        #[cfg(feature = "encryption")]
+        {
+            builder = builder.keys(self.key_ring());
         }
         #[cfg(feature = "redis")]
         if let Some(config) = self.redis_config() {

@@ -16,12 +16,20 @@ struct Given {
     grace_seconds: Option<u64>,
     jitter: Option<f64>,
     negative_ttl_seconds: Option<u64>,
-    compression: Option<bool>,
+    compression: Option<GivenCompression>,
     encryption: Option<bool>,
     l1: Option<bool>,
     l1_ttl_seconds: Option<u64>,
     max_value_bytes: Option<usize>,
     format: Option<GivenFormat>,
+}
+
+/// A switch, or what there is to choose.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum GivenCompression {
+    Switch(bool),
+    Choice(String),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -65,8 +73,14 @@ impl Given {
         namespace.max_value_bytes = self.max_value_bytes.unwrap_or(namespace.max_value_bytes);
         namespace.compression = match self.compression {
             None => Compression::Default,
-            Some(true) => Compression::Auto,
-            Some(false) => Compression::Off,
+            Some(GivenCompression::Switch(true)) => Compression::Auto,
+            Some(GivenCompression::Switch(false)) => Compression::Off,
+            Some(GivenCompression::Choice(choice)) => {
+                let name = format!("{:?}", namespace.name);
+                choice
+                    .parse::<Compression>()
+                    .map_err(|e| e.with("namespace", name))?
+            }
         };
         if self.encryption == Some(true) {
             namespace.encryption = Encryption::On;

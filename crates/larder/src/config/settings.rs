@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use larder_cache_core::{Error, ErrorKind, Namespace, Result};
+use larder_cache_core::{Compression, Error, ErrorKind, Namespace, Result};
 
 use super::alerts::AlertThresholds;
 use super::namespaces;
 use super::secret::Secret;
 
 /// All names there are, as in the environment.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 19] = [
     "REDIS_URL",
     "REDIS_CLUSTER_NODES",
     "REDIS_PASSWORD",
@@ -25,6 +26,9 @@ const NAMES: [&str; 16] = [
     "CACHE_TTL_LONG",
     "CACHE_COMPRESSION_ENABLED",
     "CACHE_COMPRESSION_THRESHOLD",
+    "CACHE_COMPRESSION_ALGORITHM",
+    "CACHE_ENCRYPTION_KEYS",
+    "CACHE_ENCRYPTION_KEY_FILE",
     "CACHE_WARMING_ENABLED",
     "CACHE_METRICS_ENABLED",
     "CACHE_HEALTH_CHECK_INTERVAL",
@@ -157,6 +161,10 @@ impl Settings {
         Ok(Some(Secret::new(&*setting.text)))
     }
 
+    pub(super) fn path(&self, name: &'static str) -> Option<PathBuf> {
+        self.found(name).map(PathBuf::from)
+    }
+
     pub(super) fn secret_url(&self, name: &'static str) -> Result<Option<Secret>> {
         let url = self.secret(name)?;
         Ok(url.map(|url| Secret::new(url.reveal().trim())))
@@ -237,6 +245,20 @@ impl Settings {
             return Ok(nodes.into_iter().map(Secret::new).collect());
         }
         Err(self.refuse_found(name, NODES, &masked_nodes(found)))
+    }
+
+    /// How values are compressed where nothing else is said.
+    pub(super) fn compression(&self, name: &'static str) -> Result<Compression> {
+        let Some(found) = self.found(name) else {
+            return Ok(Compression::Auto);
+        };
+        found.to_ascii_lowercase().parse().map_err(|_| {
+            self.refuse(
+                name,
+                "off, auto, trained, lz4, zstd, brotli, gzip, lz-string or lz-string-base64; a \
+                 level may stand behind a colon, as in zstd:3",
+            )
+        })
     }
 
     pub(super) fn alert_thresholds(&self, name: &'static str) -> Result<AlertThresholds> {

@@ -147,6 +147,80 @@ fn numbers() {
 }
 
 #[test]
+fn compression() {
+    use larder::{Algorithm, Compression};
+
+    let (name, of) = ("CACHE_COMPRESSION_ALGORITHM", |c: &Config| {
+        c.compression_algorithm
+    });
+    for (text, expected) in [
+        ("auto", Compression::Auto),
+        ("Trained", Compression::Trained),
+        ("off", Compression::Off),
+        ("zstd:3", Compression::With(Algorithm::Zstd(3))),
+        ("lz4", Compression::With(Algorithm::Lz4)),
+    ] {
+        check(name, text, of, expected);
+    }
+    refuse(name, &["zip", "zstd:99", "on"], "zstd:3");
+    let file = "[[namespaces]]\nname = \"a\"\ncompression = \"brotli:4\"\n";
+    let config = Config::from_toml(file).unwrap();
+    let expected = Compression::With(Algorithm::Brotli(4));
+    assert_eq!(config.namespaces[0].compression, expected);
+    let wrong = file.replace("brotli:4", "brotli:40");
+    let error = Config::from_toml(&wrong).unwrap_err().to_string();
+    assert!(
+        error.contains("brotli:40") && error.contains("\"a\""),
+        "{error}"
+    );
+}
+
+#[cfg(feature = "encryption")]
+#[test]
+fn encryption_keys() {
+    let good = format!("2:{},1:{}", "AQ".repeat(21) + "A=", "Ag".repeat(21) + "A=");
+    let name = "CACHE_ENCRYPTION_KEYS";
+    let ids = |config: &Config| {
+        let ring = config.key_ring().unwrap();
+        ring.map(|ring| (ring.current_key(), ring.key_ids()))
+    };
+    check(name, &good, ids, Some((2, vec![1, 2])));
+    check(name, "", ids, None);
+    for bad in ["secret", "1:secret", "0:AQ==", "1:AQ==", "x:AQ=="] {
+        for config in [
+            Config::from_vars([(name, bad)]),
+            Config::from_toml(&format!("cache_encryption_keys = {bad:?}")),
+        ] {
+            let error = config.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.to_uppercase().contains(name), "{shown}");
+            assert!(
+                !shown.contains("secret") && !shown.contains("AQ=="),
+                "{shown}"
+            );
+        }
+    }
+    let both = [(name, &*good), ("CACHE_ENCRYPTION_KEY_FILE", "/keys")];
+    let error = Config::from_vars(both).unwrap_err().to_string();
+    assert!(error.contains("both"), "{error}");
+    let none = [("CACHE_ENCRYPTION_KEY_FILE", "/there/is/none")];
+    let error = Config::from_vars(none).unwrap_err().to_string();
+    assert!(error.contains("CACHE_ENCRYPTION_KEY_FILE") && error.contains("/there/is/none"));
+}
+
+#[cfg(not(feature = "encryption"))]
+#[test]
+fn keys_without_encryption_are_refused() {
+    for name in ["CACHE_ENCRYPTION_KEYS", "CACHE_ENCRYPTION_KEY_FILE"] {
+        let error = Config::from_vars([(name, "1:x")]).unwrap_err().to_string();
+        assert!(
+            error.contains(name) && error.contains("feature `encryption`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn switches() {
     let switch = |name: &str, of: fn(&Config) -> bool| {
         for on in ["true", "TRUE", "1", "yes", "on", " true "] {
@@ -325,7 +399,7 @@ fn every_variable_is_documented() {
         .skip(1)
         .step_by(2)
         .collect();
-    assert_eq!(names.len(), 16);
+    assert_eq!(names.len(), 19);
     for name in names {
         assert!(
             source.contains(&format!("| `{name}` |")),
