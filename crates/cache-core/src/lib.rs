@@ -37,7 +37,8 @@ mod namespace;
 mod notifier;
 mod observer;
 mod random;
-mod schema;
+#[doc(hidden)]
+pub mod schema;
 mod tag;
 mod ttl;
 

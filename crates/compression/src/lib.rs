@@ -18,6 +18,20 @@
 //! It does not decide what is worth compressing: the cache does, and stores a value plain
 //! where compression would not make it smaller.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "dictionaries come with the optimizer")
+)]
+mod algorithms;
+mod chunked;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "frames come with the optimizer")
+)]
+mod frame;
 mod lz4;
 
+pub use self::chunked::{
+    ChunkOptions, ChunkedReader, ChunkedWriter, compress_chunked, decompress_chunked,
+};
 pub use self::lz4::Lz4;

@@ -33,6 +33,7 @@
 //! - `memory` (default): the embedded backend.
 //! - `redis` (default): Redis 6.2 or later, and Valkey.
 //! - `patterns` (default): cache-aside, write-through, write-behind, refresh-ahead.
+//! - `derive` (default): `#[derive(Cacheable)]`, the fingerprint of a type's serialized shape.
 //! - `file-journal`: a journal for write-behind in a local file.
 //! - `tls`: `rediss://` URLs, by rustls.
 //! - `compression`: zstd, LZ4, brotli, gzip and LZ-String, chosen by what pays; dictionaries.
@@ -55,9 +56,11 @@ pub use larder_cache::{
     ReencryptOptions, ReencryptReport, Refreshed, Remaining, SetOptions, ShutdownReport, Stats,
     Status, TypedCache, Value, WriteError, Written,
 };
+#[doc(hidden)]
+pub use larder_cache_core::schema;
 pub use larder_cache_core::{
     Algorithm, Backend, Bytes, Cacheable, Cipher, Clock, Codec, Compression, Connections,
-    DeadLetter, Durability, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob,
+    DeadLetter, Durability, Earlier, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob,
     Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node,
     Notice, Notifier, Observer, Observers, Random, RefusalReason, Result, Sequence, Severity,
     Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
@@ -66,6 +69,8 @@ pub use larder_cache_core::{
 pub use larder_encryption::{CipherAlgorithm, EncryptionKey, KeyRing};
 #[cfg(feature = "file-journal")]
 pub use larder_file_journal::{FileJournal, FileJournalOptions, SyncPolicy};
+#[cfg(feature = "derive")]
+pub use larder_macros::Cacheable;
 #[cfg(feature = "memory")]
 pub use larder_memory_backend::{MemoryBackend, MemoryJournal, MemoryJournalOptions};
 #[cfg(feature = "patterns")]
@@ -93,6 +98,10 @@ mod guides {
 
     #[doc = include_str!("../../../docs/patterns.md")]
     struct Patterns;
+
+    #[cfg(feature = "derive")]
+    #[doc = include_str!("../../../docs/schema.md")]
+    struct Schema;
 
     #[doc = include_str!("../../../README.md")]
     struct Readme;

@@ -262,7 +262,7 @@ fn pack(plain: &[u8]) -> Bytes {
 fn literal(plain: &[u8]) -> Bytes {
     assert!(plain.len() < 15);
     let length = u8::try_from(plain.len()).unwrap();
-    [&[length, 0, 0, 0, length << 4], plain].concat().into()
+    [&[length << 4], plain].concat().into()
 }
 
 /// L1 counts what is there, not what a header says.

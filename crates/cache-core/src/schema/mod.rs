@@ -1,8 +1,39 @@
 //! Types whose serialized shape has a fingerprint.
 
+mod collections;
+mod composed;
+mod pointers;
+mod scalars;
+mod shape;
+
 use std::any::Any;
 
+#[doc(hidden)]
+pub use self::shape::{Itself, both, check_earlier, field, shape, text, variant};
+
 /// A type with a stable fingerprint of its serialized shape. Derive it: `#[derive(Cacheable)]`.
+///
+/// Types that serde writes the same way have the same fingerprint, whatever they are called:
+/// `Box<T>`, `Arc<T>`, `Cow<T>` and a struct of one unnamed field that of `T`; `Vec<T>`,
+/// `VecDeque<T>` and the sets one of their own; `usize` that of `u64`. What the derive knows is
+/// in `docs/schema.md`.
+///
+/// By hand, the fingerprint is a number other than 0 that changes with the type:
+///
+/// ```
+/// use larder_cache_core::Cacheable;
+///
+/// struct Money(String);
+///
+/// impl Cacheable for Money {
+///     const FINGERPRINT: u64 = 1;
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the serialized shape of `{Self}` is not known",
+    label = "`{Self}` does not implement `Cacheable`",
+    note = "derive Cacheable for it, or name its shape with #[cacheable(shape = \"...\")]"
+)]
 pub trait Cacheable: Sized + 'static {
     /// Differs whenever the serialized shape differs. Never 0.
     const FINGERPRINT: u64;
