@@ -11,6 +11,7 @@ mod cargo;
 mod chaos;
 mod ci;
 mod failure;
+mod fuzz;
 mod redis;
 mod redis_install;
 mod simulate;
@@ -61,6 +62,12 @@ Usage: cargo xtask COMMAND
       Run the cache's protocol under seeded schedules in virtual time and hold
       every read against the promises. Default: 1000 seeds.
 
+  fuzz [--seconds N] [--only TARGETS] [--seed S] [--engine stable|nightly]
+       [--json] [--list]
+  fuzz --only TARGET --replay FILE
+      Run the fuzz targets of everything that parses. Guided by coverage where
+      there is a nightly toolchain. Default: 60 seconds for all together.
+
   ci
       All that CI checks, in the same order.
 
@@ -99,6 +106,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "chaos" => chaos::run(rest),
         "staleness" => staleness::run(rest),
         "simulate" => simulate::run(rest),
+        "fuzz" => fuzz::run(rest),
         "ci" => ci::run(rest),
         unknown => Err(Failure::Usage(format!("unknown command `{unknown}`"))),
     }

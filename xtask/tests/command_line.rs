@@ -26,6 +26,7 @@ fn a_wrong_command_line_is_answered_with_the_usage() {
     check(&["redis", "sideways"], "unknown argument `sideways`");
     check(&["redis", "up", "now"], "unknown topology `now`");
     check(&["redis", "down", "now"], "unknown argument `now`");
+    check(&["fuzz", "--engine", "afl"], "unknown engine `afl`");
     check(&["ci", "nonsense"], "unknown argument `nonsense`");
 }
 

@@ -24,7 +24,14 @@ const TIERS: &[&[&str]] = &[
     &["automation"],
     &["larder"],
     &["http", "tower"],
-    &["chaos", "cli", "learning-assistant", "benches", "xtask"],
+    &[
+        "chaos",
+        "fuzz",
+        "cli",
+        "learning-assistant",
+        "benches",
+        "xtask",
+    ],
 ];
 
 /// Never published, so nothing published may need them.

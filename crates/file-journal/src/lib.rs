@@ -35,6 +35,9 @@ mod change;
 mod codec;
 mod disk;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod journal;
 mod log;

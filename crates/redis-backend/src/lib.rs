@@ -38,6 +38,9 @@ mod bulk;
 mod commands;
 mod config;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod info;
 mod journal;
 mod lane;

@@ -21,6 +21,7 @@ const STEPS: &[(&str, Step)] = &[
     ("format", format),
     ("clippy", clippy),
     ("test", run_tests),
+    ("fuzz", fuzz),
     ("docs", docs),
     ("features", features::check),
     ("licences and bans", licences::check),
@@ -67,6 +68,12 @@ fn clippy(_: &Workspace) -> StepResult {
 
 fn run_tests(_: &Workspace) -> StepResult {
     test::run(&[])?;
+    Ok(Verdict::Passed)
+}
+
+/// A second for each target: enough for all seeds and all their small damage.
+fn fuzz(workspace: &Workspace) -> StepResult {
+    crate::fuzz::run_built(workspace, &["--seconds", "10"])?;
     Ok(Verdict::Passed)
 }
 

@@ -1,6 +1,7 @@
 //! Values and their serialized bytes.
 
 use larder_cache_core::{Error, ErrorKind, Format, Header, Namespace, Result};
+use rmp_serde::decode::ReadRefReader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,6 +10,10 @@ const JSON: u8 = Format::Json.id();
 
 /// What most values fit into, so that their buffer need not grow.
 const TYPICAL_BYTES: usize = 1024;
+
+/// How deep a value may be nested to be read, as JSON's reader has it too: whoever writes to
+/// the backend must not make a reader's stack overflow.
+const DEEPEST: usize = 128;
 
 pub(super) fn is_known(format: u8) -> bool {
     [MESSAGE_PACK, JSON].contains(&format)
@@ -36,10 +41,10 @@ pub(super) fn deserialize<V: DeserializeOwned + 'static>(
     let earlier = namespace.schema.as_ref();
     let earlier = earlier.filter(|schema| schema.fingerprint() != header.schema);
     match (header.format, earlier) {
-        (MESSAGE_PACK, None) => rmp_serde::from_slice(plain).ok(),
+        (MESSAGE_PACK, None) => V::deserialize(&mut message_pack(plain)).ok(),
         (JSON, None) => serde_json::from_slice(plain).ok(),
         (MESSAGE_PACK, Some(schema)) => {
-            let mut deserializer = rmp_serde::Deserializer::from_read_ref(plain);
+            let mut deserializer = message_pack(plain);
             let deserializer = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
             schema.convert(header.schema, deserializer)
         }
@@ -50,6 +55,12 @@ pub(super) fn deserialize<V: DeserializeOwned + 'static>(
         }
         _ => None,
     }
+}
+
+fn message_pack(plain: &[u8]) -> rmp_serde::Deserializer<ReadRefReader<'_, [u8]>> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(plain);
+    deserializer.set_max_depth(DEEPEST);
+    deserializer
 }
 
 fn unserializable<V>(source: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -2,6 +2,8 @@
 
 mod answer;
 mod consumer;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod letter;
 mod letters;
 mod options;

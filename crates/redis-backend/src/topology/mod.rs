@@ -9,6 +9,8 @@ use std::sync::Arc;
 use larder_cache_core::{Call, Clock, Connections, Node, Observers, Result};
 
 pub(crate) use self::cluster::Cluster;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::cluster::read_and_write;
 use self::lanes::Lanes;
 pub(crate) use self::sentinel::Sentinel;
 use crate::config::RedisConfig;

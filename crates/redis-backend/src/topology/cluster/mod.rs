@@ -26,6 +26,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub(super) use self::refresh::jittered;
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::scan::read_and_write;
 
 use self::directory::Directory;
 use self::errand::deadline;

@@ -172,3 +172,9 @@ fn restless() -> Error {
                    when they have settled";
     Error::new(ErrorKind::Server, message).transient()
 }
+
+/// A cursor that was read and written again.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_and_write(cursor: &Cursor) -> Result<Cursor> {
+    Progress::read(cursor).map(|progress| progress.write())
+}
