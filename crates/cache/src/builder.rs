@@ -37,7 +37,6 @@ pub struct CacheBuilder {
     codec: Option<Arc<dyn Codec>>,
     cipher: Option<Arc<dyn Cipher>>,
     compression: Compression,
-    compression_threshold_bytes: usize,
     observers: Vec<Arc<dyn Observer>>,
     told: OnceLock<Observers>,
     clock: Arc<dyn Clock>,
@@ -60,7 +59,6 @@ impl Default for CacheBuilder {
             codec: None,
             cipher: None,
             compression: Compression::Auto,
-            compression_threshold_bytes: 1024,
             observers: Vec::new(),
             told: OnceLock::new(),
             clock: Arc::new(SystemClock::new()),
@@ -160,12 +158,6 @@ impl CacheBuilder {
     /// before stays readable. Default: [`Compression::Auto`], where there is a codec.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
-        self
-    }
-
-    /// Values up to this size are stored plain. Default: 1024.
-    pub fn compression_threshold_bytes(mut self, bytes: usize) -> Self {
-        self.compression_threshold_bytes = bytes;
         self
     }
 
@@ -273,7 +265,6 @@ impl CacheBuilder {
         Payload {
             codec: self.codec.clone(),
             compression: self.compression,
-            threshold_bytes: self.compression_threshold_bytes,
             cipher: self.cipher.clone(),
             leaves_process,
         }

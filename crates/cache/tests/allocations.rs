@@ -12,10 +12,10 @@ mod memory {
     use allocation_counter::{AllocationInfo, measure};
     use larder_cache::{CacheBuilder, LoadError, Look, TypedCache};
     use larder_cache_core::{
-        Backend, Call, Codec, Compression, Condition, EarlyRefresh, Entry, Event, Header,
-        KeyPrefix, Kind, Namespace, Observer, Place, Timestamp, Write,
+        Algorithm, Backend, Call, Codec, Compression, Condition, EarlyRefresh, Entry, Event,
+        Header, KeyPrefix, Kind, Namespace, Observer, Place, Timestamp, Write,
     };
-    use larder_compression::Lz4;
+    use larder_compression::Optimizer;
     use larder_memory_backend::MemoryBackend;
 
     #[derive(Debug)]
@@ -106,7 +106,8 @@ mod memory {
     #[tokio::test]
     async fn a_bomb_costs_no_memory() {
         let backend = Arc::new(MemoryBackend::new(1 << 20));
-        let builder = CacheBuilder::new().codec(Arc::new(Lz4));
+        let codec = Arc::new(Optimizer::default());
+        let builder = CacheBuilder::new().codec(codec.clone());
         let cache = builder.build(backend.clone()).unwrap();
         let small = |n: Namespace| n.max_value_bytes(1 << 20);
         cache.update_namespace("default", small).unwrap();
@@ -116,7 +117,8 @@ mod memory {
             namespace: "default",
             key: &key,
         };
-        let packed = Lz4.encode(&vec![0; 64 << 20], Compression::Auto, &place);
+        let lz4 = Compression::With(Algorithm::Lz4);
+        let packed = codec.encode(&vec![0; 64 << 20], lz4, &place);
         let packed = packed.unwrap().unwrap();
         for declared in [64 << 20, 1 << 20, u32::MAX] {
             let mut header = Header::new(Kind::Value, Timestamp::from_millis(1));

@@ -1,37 +1,61 @@
-//! Compression codecs for the values of a Larder cache.
+//! Compression for the values of a Larder cache, or of anything else: which algorithm pays is
+//! measured on the values themselves.
 //!
-//! [`Lz4`] is a [`Codec`](larder_cache_core::Codec) and works without a cache:
+//! The [`Optimizer`] is a [`Codec`](larder_cache_core::Codec) for a cache, and works without one:
 //!
 //! ```
-//! use larder_cache_core::{Codec, Compression, KeyPrefix, Place};
-//! use larder_compression::Lz4;
+//! use larder_compression::{CompressOptions, Optimizer};
 //!
-//! let key = KeyPrefix::new("app")?.value("user", "profile:123")?;
-//! let place = Place { namespace: "users", key: &key };
-//! let packed = Lz4.encode(&[7; 4096], Compression::Auto, &place)?.unwrap();
-//! assert!(packed.bytes.len() < 100);
-//! assert_eq!(Lz4.decode(&packed.bytes, packed.coding, 4096)?, vec![7; 4096]);
+//! let optimizer = Optimizer::default();
+//! let text = "the same words, ".repeat(1000);
+//! let packed = optimizer.compress(text.as_bytes(), &CompressOptions::new())?;
+//! assert!(packed.metadata.ratio() > 10.0);
+//! assert_eq!(optimizer.decompress(&packed.bytes, 1 << 20)?, text.as_bytes());
+//! for found in optimizer.recommendations() {
+//!     println!("{found}");
+//! }
 //! # Ok::<(), larder_cache_core::Error>(())
 //! ```
 //!
+//! Payloads that are too large for memory go through [`ChunkedWriter`] and [`ChunkedReader`].
+//!
 //! # What this crate does not do
-//! It does not decide what is worth compressing: the cache does, and stores a value plain
-//! where compression would not make it smaller.
+//! It stores nothing and talks to nobody: a cache keeps trained dictionaries in its backend and
+//! hands them to all processes. It does not encrypt; what is compressed next to text of an
+//! attacker's tells its length, so turn compression off for such values.
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "dictionaries come with the optimizer")
-)]
 mod algorithms;
+mod candidate;
 mod chunked;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "frames come with the optimizer")
-)]
+mod codec;
+mod dictionary;
 mod frame;
-mod lz4;
+#[cfg(test)]
+mod model;
+mod objective;
+mod optimizer;
+mod options;
+mod report;
+mod selector;
+mod space;
+mod standalone;
+mod stopwatch;
+mod tally;
 
 pub use self::chunked::{
     ChunkOptions, ChunkedReader, ChunkedWriter, compress_chunked, decompress_chunked,
 };
-pub use self::lz4::Lz4;
+pub use self::objective::Objective;
+pub use self::optimizer::Optimizer;
+pub use self::options::{Adaptive, Chunking, OptimizerOptions};
+pub use self::report::{
+    AlgorithmStats, Benchmark, BenchmarkRow, CompressionStats, DictionaryStats, Measured,
+    NamespaceStats, Recommendation,
+};
+pub use self::selector::Content;
+pub use self::standalone::{CompressOptions, Compressed, Layout, Metadata};
+
+/// The README's examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

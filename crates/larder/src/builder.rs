@@ -11,6 +11,7 @@ use larder_cache_core::{
 #[cfg(feature = "redis")]
 use larder_redis_backend::RedisConfig;
 
+use crate::compress::Compress;
 use crate::connect::Connect;
 use crate::encrypt::Encrypt;
 
@@ -34,18 +35,18 @@ pub struct Builder {
     backend: Connect,
     clock: Arc<dyn Clock>,
     encryption: Encrypt,
+    compress: Compress,
 }
 
 impl Builder {
     fn new(cache: CacheBuilder) -> Self {
-        #[cfg(feature = "compression")]
-        let cache = cache.codec(Arc::new(larder_compression::Lz4));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         Self {
             cache: cache.clock(Arc::clone(&clock)),
             backend: Connect::default(),
             clock,
             encryption: Encrypt::default(),
+            compress: Compress::default(),
         }
     }
 
@@ -151,10 +152,10 @@ impl Builder {
         self
     }
 
-    /// The codec that compresses values. Default: LZ4 with the feature `compression`, else
-    /// none.
+    /// The codec that compresses values, such as an `Optimizer` with settings of its own.
+    /// Default: with the feature `compression` an `Optimizer`, else none.
     pub fn codec(mut self, codec: Arc<dyn Codec>) -> Self {
-        self.cache = self.cache.codec(codec);
+        self.compress.codec = Some(codec);
         self
     }
 
@@ -185,9 +186,10 @@ impl Builder {
         self
     }
 
-    /// Values up to this size are stored plain. Default: 1024.
+    /// Values up to this size are stored plain by the codec that is there by default.
+    /// Default: 1024.
     pub fn compression_threshold_bytes(mut self, bytes: usize) -> Self {
-        self.cache = self.cache.compression_threshold_bytes(bytes);
+        self.compress.threshold_bytes = bytes;
         self
     }
 
@@ -216,13 +218,17 @@ impl Builder {
     /// # Errors
     /// Kind `Config` for a setting that can't work, `Auth` for a login that is refused.
     pub async fn build(self) -> Result<Cache> {
-        self.cache.validate()?;
-        let observers = self.cache.observers();
+        let mut cache = self.cache;
+        if let Some(codec) = self.compress.codec()? {
+            cache = cache.codec(codec);
+        }
+        cache.validate()?;
+        let observers = cache.observers();
         let backend = self.backend.connect(observers, self.clock).await?;
         let leaves_process = backend.capabilities().shared;
         let cache = match self.encryption.cipher(leaves_process)? {
-            Some(cipher) => self.cache.cipher(cipher),
-            None => self.cache,
+            Some(cipher) => cache.cipher(cipher),
+            None => cache,
         };
         cache.build(backend)
     }

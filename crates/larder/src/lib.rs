@@ -46,6 +46,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
+mod compress;
 pub mod config;
 mod connect;
 mod encrypt;
@@ -60,11 +61,14 @@ pub use larder_cache::{
 pub use larder_cache_core::schema;
 pub use larder_cache_core::{
     Algorithm, Backend, Bytes, Cacheable, Cipher, Clock, Codec, Compression, Connections,
-    DeadLetter, Durability, Earlier, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format, Glob,
-    Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace, Node,
-    Notice, Notifier, Observer, Observers, Random, RefusalReason, Result, Sequence, Severity,
+    DeadLetter, Durability, Earlier, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format,
+    Glob, Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace,
+    Node, Notice, Notifier, Observer, Observers, Random, RefusalReason, Result, Sequence, Severity,
     Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
 };
+/// The default codec, and compression without a cache.
+#[cfg(feature = "compression")]
+pub use larder_compression as compression;
 #[cfg(feature = "encryption")]
 pub use larder_encryption::{CipherAlgorithm, EncryptionKey, KeyRing};
 #[cfg(feature = "file-journal")]

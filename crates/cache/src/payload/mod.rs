@@ -20,7 +20,6 @@ pub(crate) struct Payload {
     pub(crate) codec: Option<Arc<dyn Codec>>,
     /// What namespaces that leave it to the cache do.
     pub(crate) compression: Compression,
-    pub(crate) threshold_bytes: usize,
     pub(crate) cipher: Option<Arc<dyn Cipher>>,
     /// Whether bodies leave the process.
     pub(crate) leaves_process: bool,
@@ -55,10 +54,8 @@ impl Payload {
         }
         let plain_bytes = plain.len();
         let encoded = match self.chosen(compression, namespace)? {
-            Some((codec, wanted)) if plain_bytes > self.threshold_bytes => {
-                codec.encode(&plain, wanted, place)?
-            }
-            _ => None,
+            Some((codec, wanted)) => codec.encode(&plain, wanted, place)?,
+            None => None,
         };
         let (bytes, coding) = match encoded {
             Some(Encoded { bytes, coding }) if bytes.len() < plain_bytes => (bytes, coding),

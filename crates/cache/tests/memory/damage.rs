@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use larder_cache_core::entry::MUTABLE_PART;
 use larder_cache_core::{
-    Bytes, Cacheable, Codec, Coding, Compression, Encoded, Entry, Header, Kind, Place, Result,
+    Algorithm, Bytes, Cacheable, Codec, Coding, Compression, Encoded, Entry, Header, Kind, Place,
+    Result,
 };
-use larder_compression::Lz4;
+use larder_compression::{Optimizer, OptimizerOptions};
 
 use crate::world::{Database, World, physical};
 
@@ -218,7 +219,7 @@ async fn no_flipped_bit_makes_another_value() {
 /// A header that lies about its lengths costs no memory.
 #[tokio::test]
 async fn a_compressed_bomb_is_a_miss() {
-    let world = World::with(|builder| builder.codec(Arc::new(Lz4)));
+    let world = World::with(|builder| builder.codec(Arc::new(Optimizer::default())));
     let small = |users: larder_cache_core::Namespace| users.max_value_bytes(1 << 20);
     world.cache.update_namespace("users", small).unwrap();
     let (_, Entry { header, .. }) = sound(&world).await;
@@ -252,7 +253,9 @@ async fn a_compressed_bomb_is_a_miss() {
 
 fn pack(plain: &[u8]) -> Bytes {
     let (namespace, key) = ("users", &physical("7"));
-    let packed = Lz4.encode(plain, Compression::Auto, &Place { namespace, key });
+    let codec = Optimizer::new(OptimizerOptions::new().threshold_bytes(0)).unwrap();
+    let lz4 = Compression::With(Algorithm::Lz4);
+    let packed = codec.encode(plain, lz4, &Place { namespace, key });
     packed
         .unwrap()
         .map_or_else(|| literal(plain), |packed| packed.bytes)
@@ -321,7 +324,7 @@ impl Codec for Broken {
 
 #[tokio::test]
 async fn a_codec_that_fails_costs_the_fill_alone() {
-    let world = World::with(|b| b.codec(Arc::new(Broken)).compression_threshold_bytes(0));
+    let world = World::with(|b| b.codec(Arc::new(Broken)));
     let users = world.users();
     let loaded = users.get_or_load("7", Database::new().finds("Ada")).await;
     assert_eq!(*loaded.unwrap(), "Ada");

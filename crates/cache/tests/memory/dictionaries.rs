@@ -113,7 +113,6 @@ impl Process {
         let builder = process(&world.clock)
             .codec(codec.clone())
             .compression(Compression::Trained)
-            .compression_threshold_bytes(0)
             .l1_bytes(0);
         let cache = configure(builder).build(world.backend.clone()).unwrap();
         let users = cache.namespace("users").unwrap().typed();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_cache::CacheBuilder;
 use larder_cache_core::{Compression, ErrorKind, Format, Namespace, Result, Ttl, TtlClasses};
-use larder_compression::Lz4;
+use larder_compression::Optimizer;
 use larder_memory_backend::MemoryBackend;
 
 use crate::world::World;
@@ -76,7 +76,7 @@ async fn namespaces_can_come_while_the_cache_is_in_use() {
         ErrorKind::Config
     );
     assert!(cache.namespace("x").is_err());
-    let packing = build(|builder| builder.codec(Arc::new(Lz4))).unwrap();
+    let packing = build(|builder| builder.codec(Arc::new(Optimizer::default()))).unwrap();
     packing.register(compressed("x")).unwrap();
 }
 

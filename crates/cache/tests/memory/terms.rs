@@ -8,7 +8,7 @@ use larder_cache::{LoadError, Loaded, Remaining, SetOptions};
 use larder_cache_core::{
     Bytes, Clock, Compression, Entry, ErrorKind, Freshness, Kind, Namespace, Random, Ttl,
 };
-use larder_compression::Lz4;
+use larder_compression::{Objective, Optimizer, OptimizerOptions};
 
 use crate::world::{Database, DbError, GRACE, NEGATIVE_TTL, TTL, World};
 
@@ -334,7 +334,7 @@ async fn compression_follows_call_then_namespace_then_cache() {
         (Auto, Off, Off, true),
         (Off, Auto, Auto, false),
     ] {
-        let world = World::with(|b| b.codec(Arc::new(Lz4)).compression(cache));
+        let world = World::with(|b| b.codec(codec(1024)).compression(cache));
         let set = |users: Namespace| users.compression(namespace);
         world.cache.update_namespace("users", set).unwrap();
         let (users, options) = (world.users(), SetOptions::new().compression(call));
@@ -357,7 +357,7 @@ async fn compression_follows_call_then_namespace_then_cache() {
 
 #[tokio::test]
 async fn what_does_not_shrink_is_stored_plain() {
-    let world = World::with(|b| b.codec(Arc::new(Lz4)).compression_threshold_bytes(100));
+    let world = World::with(|b| b.codec(codec(100)));
     let users = world.users();
     let mut rng = Rng::with_seed(7);
     let noise: String = (0..400).map(|_| rng.char('!'..='~')).collect();
@@ -376,4 +376,10 @@ async fn what_does_not_shrink_is_stored_plain() {
             .unwrap();
         assert_eq!(*users.get(key).await.unwrap().unwrap(), value, "{key}");
     }
+}
+
+/// Bytes decide, so that no test depends on how fast the machine is.
+fn codec(threshold_bytes: usize) -> Arc<Optimizer> {
+    let options = OptimizerOptions::new().objective(Objective::Smallest);
+    Arc::new(Optimizer::new(options.threshold_bytes(threshold_bytes)).unwrap())
 }

@@ -12,8 +12,8 @@ use crate::target::{Bounds, Target, always};
 
 /// The codec that is fuzzed.
 fn codec() -> &'static dyn Codec {
-    static CODEC: OnceLock<larder_compression::Lz4> = OnceLock::new();
-    CODEC.get_or_init(larder_compression::Lz4::default)
+    static CODEC: OnceLock<larder_compression::Optimizer> = OnceLock::new();
+    CODEC.get_or_init(larder_compression::Optimizer::default)
 }
 
 /// The most that a value may say that it was before it was compressed, in bytes.

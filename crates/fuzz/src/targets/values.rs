@@ -89,7 +89,7 @@ thread_local! {
 fn bench() -> Result<Bench> {
     let backend = Arc::new(MemoryBackend::new(16 << 20));
     let cache = CacheBuilder::new()
-        .codec(Arc::new(larder_compression::Lz4))
+        .codec(Arc::new(larder_compression::Optimizer::default()))
         .namespace(Namespace::new("user").l1(L1::Off))
         .build(Arc::clone(&backend) as Arc<dyn Backend>)?;
     let user = cache.namespace("user")?;

@@ -2,6 +2,7 @@
 
 mod contents;
 mod ending;
+mod payload;
 mod progress;
 mod tally;
 
@@ -10,13 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larder::compression::{CompressionStats, Optimizer, OptimizerOptions};
 use larder::{
-    Cache, CacheAside, CacheAsideOptions, Config, Encryption, Journal, Journaled, Namespace,
-    RefreshAhead, Ttl, TypedCache, WriteBehind, WriteThrough, WriteThroughOptions, Written,
+    Cache, CacheAside, CacheAsideOptions, Cipher, Compression, Config, Encryption, Journal,
+    Journaled, Namespace, RefreshAhead, Ttl, TypedCache, WriteBehind, WriteThrough,
+    WriteThroughOptions, Written,
 };
 
 pub(crate) use self::contents::find as find_contents;
 pub use self::ending::Ending;
+pub use self::payload::CipherCosts;
+use self::payload::MeteredCipher;
 use self::progress::Flushes;
 use self::tally::Counters;
 pub use self::tally::Tally;
@@ -47,6 +52,9 @@ pub struct App {
     pub database: Database,
     /// What the progress waits in for the database.
     journal: Arc<dyn Journal>,
+    /// What compresses, and knows what that saves.
+    codec: Arc<Optimizer>,
+    cipher: Arc<MeteredCipher>,
     counters: Arc<Counters>,
     flushes: Arc<Flushes>,
 }
@@ -60,7 +68,15 @@ impl App {
     /// the journal. A backend that can't be reached is none.
     pub async fn start(config: &Config, database: Database) -> larder::Result<Self> {
         let flushes = Arc::<Flushes>::default();
-        let mut builder = config.builder().observer(flushes.clone());
+        let threshold = config.compression_threshold_bytes;
+        let codec = Optimizer::new(OptimizerOptions::new().threshold_bytes(threshold))?;
+        let codec = Arc::new(codec);
+        let cipher = MeteredCipher::new(payload::keys(config, &database)?);
+        let mut builder = config
+            .builder()
+            .codec(codec.clone())
+            .cipher(cipher.clone())
+            .observer(flushes.clone());
         for namespace in namespaces() {
             builder = builder.namespace(namespace);
         }
@@ -79,6 +95,8 @@ impl App {
             cache,
             database,
             journal,
+            codec,
+            cipher,
             counters: Arc::default(),
             flushes,
         })
@@ -107,6 +125,25 @@ impl App {
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         progress::journal_path(&self.database)
+    }
+
+    /// Where the keys of encrypted values are, if they were made for this service.
+    #[must_use]
+    pub fn key_path(&self) -> Option<PathBuf> {
+        let path = payload::key_path(&self.database);
+        (self.cipher.is_lasting() && path.exists()).then_some(path)
+    }
+
+    /// What was compressed so far.
+    #[must_use]
+    pub fn compression(&self) -> CompressionStats {
+        self.codec.stats()
+    }
+
+    /// What encryption cost so far.
+    #[must_use]
+    pub fn encryption(&self) -> CipherCosts {
+        self.cipher.costs()
     }
 
     /// The key of a user: patterns such as `profile:1*` find it.
@@ -180,13 +217,16 @@ fn namespaces() -> [Namespace; 6] {
         // texts up to a day old are better than none.
         Namespace::new("content")
             .ttl(contents::FRESH)
-            .grace(Duration::from_secs(24 * 3600)),
+            .grace(Duration::from_secs(24 * 3600))
+            // Many small texts of one kind: a dictionary knows what they have in common.
+            .compression(Compression::Trained),
         // Short, so that a logout that the backend missed is soon known everywhere.
-        // Encryption is this namespace's default, and this version refuses it on Redis. The
-        // sessions made here are worth nothing to a thief; don't copy this for real ones.
+        // Encrypted, so that who can read Redis can't take a session over; and not compressed, as
+        // a length would tell of what is in it.
         Namespace::new("sessions")
             .prefix("sess")
             .ttl(Ttl::Short)
-            .encryption(Encryption::Off),
+            .compression(Compression::Off)
+            .encryption(Encryption::On),
     ]
 }

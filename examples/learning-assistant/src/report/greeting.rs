@@ -27,6 +27,13 @@ pub async fn greet(
         app.journal_path().display()
     )?;
     writeln!(out, "  cache     {}", cache(app).await)?;
+    if let Some(keys) = app.key_path() {
+        writeln!(
+            out,
+            "  keys      {} (of the sessions' encryption)",
+            keys.display()
+        )?;
+    }
     writeln!(out, "  clients   {}", clients(arguments))?;
     writeln!(out)?;
     writeln!(out, "  Try       curl {url}/users/7")?;

@@ -4,6 +4,7 @@ mod greeting;
 mod lines;
 mod numbers;
 mod patterns;
+mod payload;
 mod summary;
 
 use larder::{Health, NamespaceStats};

@@ -6,6 +6,7 @@ use larder::NamespaceStats;
 use super::Lookups;
 use super::numbers::{grouped, millis, per_second, percent, quantile};
 use super::patterns::Patterns;
+use super::payload::Payload;
 use crate::app::{App, Tally};
 use crate::traffic::{Measured, Recorder};
 
@@ -17,6 +18,7 @@ pub struct Summary {
     stats: NamespaceStats,
     tally: Tally,
     patterns: Patterns,
+    payload: Payload,
 }
 
 /// A name, a value, and what else there is to say.
@@ -32,6 +34,7 @@ impl Summary {
             stats: app.cache.stats().total(),
             tally: app.tally(),
             patterns: Patterns::of(app),
+            payload: Payload::of(app),
         }
     }
 
@@ -144,6 +147,7 @@ impl fmt::Display for Summary {
                 writeln!(f, "{}", row.trim_end())?;
             }
         }
-        write!(f, "\n{}", self.patterns.table(&self.measured))
+        write!(f, "\n{}", self.patterns.table(&self.measured))?;
+        write!(f, "\n{}", self.payload)
     }
 }

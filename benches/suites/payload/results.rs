@@ -1,0 +1,63 @@
+//! All that a run found out.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use larder_benches::{Failure, Verdict};
+use serde::Serialize;
+
+use crate::choices::Choices;
+use crate::chunks::Chunks;
+use crate::dictionaries::Trained;
+use crate::goals;
+use crate::options::Options;
+
+/// All that a run found out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Results {
+    rounds: usize,
+    pub(crate) choices: Vec<Choices>,
+    pub(crate) dictionaries: Vec<Trained>,
+    pub(crate) chunks: Option<Chunks>,
+    goals: Vec<Verdict>,
+}
+
+impl Results {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            rounds: options.rounds,
+            choices: Vec::new(),
+            dictionaries: Vec::new(),
+            chunks: None,
+            goals: Vec::new(),
+        }
+    }
+
+    pub(crate) fn judge(&mut self) {
+        self.goals = goals::judge(self);
+    }
+
+    /// Writes everything into the target folder.
+    pub(crate) fn write(&self) -> Result<PathBuf, Failure> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("payload.json");
+        fs::write(&file, serde_json::to_string_pretty(self)?)?;
+        Ok(file)
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.choices
+            .iter()
+            .try_for_each(|one| writeln!(f, "\n{one}"))?;
+        self.dictionaries
+            .iter()
+            .try_for_each(|one| writeln!(f, "\n{one}"))?;
+        if let Some(chunks) = &self.chunks {
+            writeln!(f, "\n{chunks}")?;
+        }
+        writeln!(f, "\nPromised; [the middle half of the rounds] above")?;
+        self.goals.iter().try_for_each(|goal| writeln!(f, "{goal}"))
+    }
+}
