@@ -14,7 +14,7 @@ mod server;
 mod source;
 pub mod traffic;
 
-pub use self::app::{App, Ending, Tally};
+pub use self::app::{App, CipherCosts, Ending, Tally};
 pub use self::error::AppError;
 pub use self::server::Server;
 pub use self::source::Source;

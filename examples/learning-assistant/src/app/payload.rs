@@ -45,7 +45,7 @@ fn make_keys(path: &Path) -> std::io::Result<()> {
         opened => opened?,
     };
     let mut key = [0; 32];
-    getrandom::fill(&mut key)?;
+    getrandom::fill(&mut key).map_err(std::io::Error::other)?;
     writeln!(file, "1:{}", BASE64_STANDARD.encode(key))
 }
 
