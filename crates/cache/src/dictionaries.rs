@@ -19,7 +19,7 @@ use crate::shared::{Budget, Shared, SpaceState};
 const DICTIONARY_TTL: Duration = Duration::from_secs(30 * 86_400);
 
 /// How often a process that writes looks for what others have published, and trains.
-const TEND_EVERY: Duration = Duration::from_secs(10);
+const TEND_EVERY: Duration = Duration::from_secs(2);
 
 /// How often a process that writes puts its dictionary into the backend again.
 const RENEW_EVERY: Duration = Duration::from_secs(3600);

@@ -89,13 +89,18 @@ impl Payload {
             decrypted,
             per_decrypted,
         } = self.sessions;
+        let read = match decrypted {
+            0 => "none decrypted, as L1 has them readable".to_owned(),
+            some => format!(
+                "{} decrypted in {:.1} us each",
+                grouped(some),
+                micros(per_decrypted)
+            ),
+        };
         format!(
-            "{} encrypted in {:.1} us each, {SEALED_BYTES} bytes longer; {} decrypted in {:.1} us \
-             each",
+            "{} encrypted in {:.1} us each, {SEALED_BYTES} bytes longer; {read}",
             grouped(encrypted),
             micros(per_encrypted),
-            grouped(decrypted),
-            micros(per_decrypted),
         )
     }
 }
