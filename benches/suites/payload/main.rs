@@ -1,5 +1,5 @@
 //! What compression costs and saves: each algorithm, what the optimizer chooses next to the best
-//! of them, trained dictionaries, and large values in chunks.
+//! of them, trained dictionaries, large values in chunks; and what encryption takes.
 //!
 //! `cargo xtask bench payload -- --rounds 9 --only choices`
 //!
@@ -10,6 +10,7 @@
 
 mod choices;
 mod chunks;
+mod ciphers;
 mod corpora;
 mod dictionaries;
 mod goals;
@@ -52,6 +53,7 @@ fn measure(options: &Options) -> Result<Results, Failure> {
         match part {
             Part::Choices => results.choices = choices::measure(options)?,
             Part::Dictionaries => results.dictionaries = dictionaries::measure(options)?,
+            Part::Ciphers => results.ciphers = ciphers::measure(options)?,
             Part::Chunks => results.chunks = Some(chunks::measure(options)?),
         }
     }

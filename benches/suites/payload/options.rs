@@ -6,7 +6,7 @@ use serde::Serialize;
 const USAGE: &str = "\
 [--rounds N] [--only PARTS] [--json]
   --rounds N     rounds, in each of which every candidate runs once (9)
-  --only A,B     parts: choices, dictionaries, chunks
+  --only A,B     parts: choices, dictionaries, chunks, ciphers
   --json         print JSON in place of tables";
 
 /// What to measure, and how often.
@@ -27,12 +27,15 @@ pub(crate) enum Part {
     Dictionaries,
     /// A large value in chunks.
     Chunks,
+    /// Encryption.
+    Ciphers,
 }
 
-const PARTS: [(&str, Part); 3] = [
+const PARTS: [(&str, Part); 4] = [
     ("choices", Part::Choices),
     ("dictionaries", Part::Dictionaries),
     ("chunks", Part::Chunks),
+    ("ciphers", Part::Ciphers),
 ];
 
 impl Options {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::choices::Choices;
 use crate::chunks::Chunks;
+use crate::ciphers::Sealed;
 use crate::dictionaries::Trained;
 use crate::goals;
 use crate::options::Options;
@@ -20,6 +21,7 @@ pub(crate) struct Results {
     pub(crate) choices: Vec<Choices>,
     pub(crate) dictionaries: Vec<Trained>,
     pub(crate) chunks: Option<Chunks>,
+    pub(crate) ciphers: Vec<Sealed>,
     goals: Vec<Verdict>,
 }
 
@@ -30,6 +32,7 @@ impl Results {
             choices: Vec::new(),
             dictionaries: Vec::new(),
             chunks: None,
+            ciphers: Vec::new(),
             goals: Vec::new(),
         }
     }
@@ -57,6 +60,13 @@ impl fmt::Display for Results {
         if let Some(chunks) = &self.chunks {
             writeln!(f, "\n{chunks}")?;
         }
+        if !self.ciphers.is_empty() {
+            let heading = "ns to encrypt and to decrypt, and in those of bare AES-256-GCM";
+            writeln!(f, "\n{heading}")?;
+        }
+        self.ciphers
+            .iter()
+            .try_for_each(|one| writeln!(f, "{one}"))?;
         writeln!(f, "\nPromised; [the middle half of the rounds] above")?;
         self.goals.iter().try_for_each(|goal| writeln!(f, "{goal}"))
     }

@@ -57,6 +57,7 @@ pub(crate) fn all() -> Vec<Box<dyn Scenario>> {
         Box::new(write_behind::sink_down::SinkDown),
         Box::new(write_behind::terminate::Terminate),
         Box::new(write_behind::disk::Disk),
+        Box::new(payload::bomb::Bomb),
         Box::new(payload::flipped_bits::FlippedBits),
         Box::new(payload::rotation::Rotation),
         Box::new(freshness::cold_key::ColdKey::Lives),
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn every_planned_fault_is_there() {
         let numbers: HashSet<u8> = all().iter().filter_map(|s| s.facts().number).collect();
-        for number in 1..=38 {
+        for number in 1..=41 {
             assert!(numbers.contains(&number), "{number}");
         }
     }

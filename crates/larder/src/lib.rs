@@ -62,9 +62,9 @@ pub use larder_cache_core::schema;
 pub use larder_cache_core::{
     Algorithm, Backend, Bytes, Cacheable, Cipher, Clock, Codec, Compression, Connections,
     DeadLetter, Durability, Earlier, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format,
-    Glob, Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, MissReason, Namespace,
-    Node, Notice, Notifier, Observer, Observers, Random, RefusalReason, Result, Sequence, Severity,
-    Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
+    Glob, Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, LzStringForm,
+    MissReason, Namespace, Node, Notice, Notifier, Observer, Observers, Random, RefusalReason,
+    Result, Sequence, Severity, Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
 };
 /// The default codec, and compression without a cache.
 #[cfg(feature = "compression")]

@@ -55,6 +55,6 @@ on_each_backend! {
         a_deletion_during_a_load, a_stale_value_while_it_is_refreshed;
     operations: pipelines_in_order, health_and_statistics, settings_change_at_run_time,
         shutdown_in_order, the_four_default_namespaces;
-    payload: encrypted_values_outlive_a_rotation;
+    payload: encrypted_values_outlive_a_rotation, dictionaries_are_shared;
     schedules: nobody_reads_what_was_outdated_before;
 }

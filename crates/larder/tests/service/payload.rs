@@ -1,9 +1,14 @@
-//! What values go through on their way: encryption with keys that rotate.
+//! What values go through on their way: dictionaries, and encryption with keys that rotate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use larder::{Cache, Encryption, EncryptionKey, KeyRing, Namespace, ReencryptOptions, TypedCache};
-use larder_cache_core::KeyPrefix;
+use larder::compression::{Objective, Optimizer, OptimizerOptions};
+use larder::{
+    Builder, Cache, Compression, Encryption, EncryptionKey, KeyRing, Namespace, ReencryptOptions,
+    TypedCache,
+};
+use larder_cache_core::{Entry, KeyPrefix};
 
 use crate::backing::Backing;
 
@@ -58,4 +63,46 @@ pub(crate) async fn encrypted_values_outlive_a_rotation(backing: &Backing) {
     }
     let again = other.reencrypt(ReencryptOptions::new()).await.unwrap();
     assert_eq!((again.reencrypted, again.up_to_date), (0, 4), "{again:?}");
+}
+
+fn record(number: u32) -> Vec<String> {
+    let text = |n: u32| format!("the {n}th of the words that all records have in common");
+    (number..number + 8).map(text).collect()
+}
+
+/// A process whose codec lets bytes decide, so that nothing depends on how fast the machine is.
+async fn trainee(backing: &Backing) -> TypedCache<Vec<String>> {
+    let options = OptimizerOptions::new().objective(Objective::Smallest);
+    let codec = Arc::new(Optimizer::new(options).unwrap());
+    let records = Namespace::new("records").compression(Compression::Trained);
+    let build = move |b: Builder| b.namespace(records).codec(codec).l1_bytes(0);
+    let cache = backing.build(build).await;
+    cache.namespace("records").unwrap().typed()
+}
+
+/// One process trains a dictionary, and another, which knows nothing of it, reads with it.
+pub(crate) async fn dictionaries_are_shared(backing: &Backing) {
+    let (one, program) = (trainee(backing).await, backing.program().await);
+    let key = KeyPrefix::new("app").unwrap().value("records", "last");
+    let key = key.unwrap();
+    let used = async {
+        for number in 0.. {
+            let records = (0..50).map(|n| ((50 * number + n).to_string(), record(n)));
+            one.set_many(records).await.unwrap();
+            one.set("last", record(7)).await.unwrap();
+            let stored = program.get(&key).await.unwrap();
+            if Entry::decode(&stored).unwrap().header.dictionary != 0 {
+                return stored.len();
+            }
+            backing.pass(Duration::from_millis(100)).await;
+            // For the training, which has a thread of its own.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        0
+    };
+    let bytes = tokio::time::timeout(Duration::from_secs(60), used).await;
+    assert!(bytes.unwrap() < 300);
+    let other = trainee(backing).await;
+    assert_eq!(*other.get("last").await.unwrap().unwrap(), record(7));
+    assert!(other.stats().miss_reasons.is_empty());
 }

@@ -1,5 +1,6 @@
 //! Values that are encrypted, damaged or meant to do harm.
 
+pub(crate) mod bomb;
 pub(crate) mod flipped_bits;
 pub(crate) mod rotation;
 
