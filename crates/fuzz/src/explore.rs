@@ -75,11 +75,13 @@ impl Plan {
 #[must_use]
 pub fn explore(target: &'static Target, plan: &Plan) -> Outcome {
     let desk = Arc::default();
+    // Before the time begins: compressing the seeds takes long where nothing is optimized.
+    let mutator = Mutator::new(plan.seed, (target.seeds)(), target.bounds.input_bytes);
     let search = Search {
         target,
         deadline: Instant::now() + plan.time,
         inputs: plan.inputs,
-        mutator: Mutator::new(plan.seed, (target.seeds)(), target.bounds.input_bytes),
+        mutator,
         desk: Arc::clone(&desk),
         running: plan.running.as_ref().and_then(|file| file.try_clone().ok()),
     };

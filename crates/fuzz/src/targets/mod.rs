@@ -3,8 +3,10 @@
 mod algorithms;
 mod codecs;
 mod cursors;
+mod encryption;
 mod entries;
 mod epochs;
+mod frames;
 mod globs;
 mod journals;
 mod keys;
@@ -43,6 +45,10 @@ pub const TARGETS: &[Target] = &[
     codecs::LZ_STRING_BASE64,
     codecs::ANY,
     codecs::DICTIONARIES,
+    frames::FRAME,
+    frames::CHUNKED,
+    encryption::KEYS,
+    encryption::SEALED,
     values::STORED,
     values::MESSAGE_PACK,
     values::JSON,
