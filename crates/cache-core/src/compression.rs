@@ -17,7 +17,8 @@ pub enum Compression {
     /// Let the codec choose, by what it measures on the values of the namespace.
     Auto,
     /// As [`Auto`](Compression::Auto), and with dictionaries that are trained from the
-    /// namespace's own values, where they are measured to pay.
+    /// namespace's own values, where they are measured to pay. A setting of namespaces and
+    /// caches: a single call that asks for it uses a dictionary if there is one.
     Trained,
     /// This algorithm, where it makes the value smaller.
     With(Algorithm),

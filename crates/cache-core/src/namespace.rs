@@ -265,7 +265,8 @@ impl Namespace {
     }
 
     /// Pins the type that is stored: entries written for another shape become misses, or are
-    /// converted where the type says from what.
+    /// converted where the type says from what. It is for handles of this type: what is written
+    /// through another one bears the same fingerprint.
     #[must_use]
     pub fn schema<V: Cacheable>(mut self) -> Self {
         self.schema = Some(Schema::of::<V>());

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use larder_cache_core::{
-    Bytes, Codec, Coding, Condition, Dictionary, Encryption, Entry, Event, Freshness, Header, Key,
-    Kind, Moment, Namespace, Result, Write,
+    Bytes, Codec, Coding, Condition, Dictionary, Encryption, Entry, ErrorKind, Event, Freshness,
+    Head, Header, Key, Kind, Moment, Namespace, Result, Write, entry::MAX_HEADER_BYTES,
 };
 
 use crate::shared::{Budget, Shared, SpaceState};
@@ -26,6 +26,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// For how long a dictionary that was not there is not asked for again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The most bytes that are read as a dictionary, header included. Trained ones have 16 KiB.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The most dictionaries that are remembered not to be there.
 const MOST_MISSING: usize = 1000;
@@ -99,30 +102,63 @@ impl Shared {
         let mut ids: Vec<u32> = unknown.map(|header| header.dictionary).collect();
         ids.sort_unstable();
         ids.dedup();
+        ids.retain(|id| space.dictionaries.may_ask(*id, now));
+        if ids.is_empty() {
+            return;
+        }
+        // What is in the way of a dictionary must not take the time of what needs none.
+        let mut share = budget.half();
+        let learned = Box::pin(self.learn(space, settings, &ids, &mut share)).await;
+        budget.spend_like(share);
+        let learned = learned.unwrap_or_else(|error| {
+            tracing::debug!(%error, namespace = settings.name, "no dictionaries");
+            Vec::new()
+        });
         for id in ids {
-            if space.dictionaries.may_ask(id, now) {
-                let learned = Box::pin(self.learn(space, settings, id, budget)).await;
-                if let Err(error) = learned {
-                    tracing::debug!(%error, namespace = settings.name, id, "no dictionary");
-                }
+            if !learned.contains(&id) {
+                space.dictionaries.note_missing(id, now);
             }
         }
     }
 
+    /// Installs those of these dictionaries that are there and sound, and says which.
     async fn learn(
         &self,
         space: &SpaceState,
         settings: &Namespace,
-        id: u32,
+        ids: &[u32],
         budget: &mut Budget,
-    ) -> Result<()> {
-        match self.read_dictionary(settings, id, budget).await? {
-            Some(dictionary) => self.install(settings, &dictionary),
-            None => {
-                space.dictionaries.note_missing(id, self.clock.coarse());
-                Ok(())
+    ) -> Result<Vec<u32>> {
+        let mut keys = Vec::with_capacity(ids.len());
+        for id in ids {
+            keys.push(self.dictionary_key(settings, &id_text(*id))?);
+        }
+        let backend = &self.backend;
+        let heads = self.call("head", budget, |call| {
+            backend.head(&keys, MAX_HEADER_BYTES, call)
+        });
+        let heads = heads.await?.into_iter();
+        let fits = |head: Option<Head>| head.is_some_and(|head| head.total_bytes <= MOST_BYTES);
+        let mut fit = heads.map(fits);
+        keys.retain(|_| fit.next().unwrap_or(false));
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.call("get", budget, |call| backend.get(&keys, call));
+        let mut learned = Vec::new();
+        for stored in stored.await?.into_iter().flatten() {
+            let entry = Entry::decode(&stored).ok();
+            let dictionary = entry.map(|entry| Dictionary::new(entry.body));
+            let wanted = dictionary.filter(|found| ids.contains(&found.id()));
+            if let Some(dictionary) = wanted
+                && self.install(settings, &dictionary).is_ok()
+            {
+                learned.push(dictionary.id());
             }
         }
+        let namespace = space.registered.name();
+        tracing::debug!(namespace, ?learned, "dictionaries of other processes");
+        Ok(learned)
     }
 
     /// Looks after the dictionary of a namespace that values are written to, in the background,
@@ -162,22 +198,40 @@ impl Shared {
             self.publish(space, &settings, &dictionary).await?;
             return self.adopt(space, &settings, &dictionary);
         }
-        let current = self.payload.current_dictionary(&settings.name);
-        match current.filter(|_| space.dictionaries.is_renewal_due(self.clock.coarse())) {
-            Some(current) => self.publish(space, &settings, &current).await,
-            None => Ok(()),
+        let Some(current) = self.payload.current_dictionary(&settings.name) else {
+            return Ok(());
+        };
+        let is_due = space.dictionaries.is_renewal_due(self.clock.coarse());
+        if is_due || !self.is_published(&settings, current.id()).await? {
+            self.publish(space, &settings, &current).await?;
         }
+        Ok(())
+    }
+
+    /// Whether a dictionary is there, and named as the current one.
+    async fn is_published(&self, settings: &Namespace, id: u32) -> Result<bool> {
+        let mut budget = self.budget(None);
+        let key = [self.dictionary_key(settings, &id_text(id))?];
+        let backend = &self.backend;
+        let there = self.call("exists", &mut budget, |call| backend.exists(&key, call));
+        let there = there.await?.contains(&true);
+        Ok(there && self.published(settings, &mut budget).await? == Some(id))
+    }
+
+    /// The id of the dictionary that is named as the current one.
+    async fn published(&self, settings: &Namespace, budget: &mut Budget) -> Result<Option<u32>> {
+        let named = self.dictionary_key(settings, CURRENT)?;
+        let named = self.read_internal(named, budget).await?;
+        let id = named.and_then(|id| id.first_chunk().copied());
+        Ok(id.map(u32::from_le_bytes))
     }
 
     /// Writes with the dictionary that others have published since the last time.
     async fn follow_published(&self, space: &SpaceState, settings: &Namespace) -> Result<()> {
         let mut budget = self.budget(None);
-        let named = self.dictionary_key(settings, CURRENT)?;
-        let published = self.read_internal(named, &mut budget).await?;
-        let Some(id) = published.and_then(|id| id.first_chunk().copied()) else {
+        let Some(id) = self.published(settings, &mut budget).await? else {
             return Ok(());
         };
-        let id = u32::from_le_bytes(id);
         if space.dictionaries.lock().published == Some(id) {
             return Ok(());
         }
@@ -266,7 +320,11 @@ impl Shared {
     async fn read_internal(&self, key: Key, budget: &mut Budget) -> Result<Option<Bytes>> {
         let (backend, keys) = (&self.backend, [key]);
         let found = self.call("get", budget, |call| backend.get(&keys, call));
-        let stored = found.await?.pop().flatten();
+        let stored = match found.await {
+            // Something else stands there, and is overwritten when there is a dictionary.
+            Err(error) if error.kind() == ErrorKind::WrongType => None,
+            found => found?.pop().flatten(),
+        };
         let entry = stored.and_then(|stored| Entry::decode(&stored).ok());
         Ok(entry.map(|entry| entry.body))
     }

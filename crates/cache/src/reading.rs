@@ -314,10 +314,6 @@ impl<'a> Reader<'a> {
             let unread = ours.into_iter().map(|stored| self.understand(stored, None));
             return Ok(unread.collect());
         }
-        let headers = sound().map(|stored| &stored.entry.header);
-        self.shared
-            .learn_dictionaries(self.space, self.settings, headers, budget)
-            .await;
         let tags: Vec<_> = sound().flat_map(Stored::tags).collect();
         let view = self
             .shared
@@ -338,6 +334,15 @@ impl<'a> Reader<'a> {
             }
             false => None,
         };
+        let judged = |stored: &&Stored<'_>| {
+            let doubt = doubtful(stored);
+            let view = confirmed.as_ref().filter(|_| doubt).unwrap_or(&view);
+            view.judge(&stored.entry.header, &self.shared.l1).0 != Standing::Gone
+        };
+        let headers = sound().filter(judged).map(|stored| &stored.entry.header);
+        self.shared
+            .learn_dictionaries(self.space, self.settings, headers, budget)
+            .await;
         let found = ours.into_iter().map(|stored| {
             let doubt = stored.as_ref().is_ok_and(|stored| doubtful(&stored));
             let view = confirmed.as_ref().filter(|_| doubt).unwrap_or(&view);
@@ -392,6 +397,8 @@ impl<'a> Reader<'a> {
             Ok(value) => value,
             Err(reason) => return useless(reason, id, sample),
         };
+        let (flights, space) = (&self.shared.flights, self.space.id());
+        flights.renew_repair(space, stored.key, value.as_ref());
         let is_stale = freshness.is_stale(now) || standing == Standing::Stale;
         let terms = SlotTerms {
             soft: match standing {

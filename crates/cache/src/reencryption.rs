@@ -12,9 +12,13 @@ use larder_cache_core::{
 use tokio::time::{Instant, sleep_until};
 
 use crate::handle::NamespaceHandle;
+use crate::shared::Budget;
 
-/// How many entries are rewritten at a time: what is in memory at once.
+/// How many entries are rewritten at a time, at most.
 const BATCH: usize = 64;
+
+/// How many bytes are rewritten at a time, unless a single entry has more.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// How a namespace is re-encrypted.
 #[derive(Clone)]
@@ -24,6 +28,9 @@ pub struct ReencryptOptions {
     pub pattern: String,
     /// The most entries that are rewritten in a second; 0: as many as go. Default: 1000.
     pub entries_per_second: u32,
+    /// How long one call to the backend may take, which may carry 4 MiB or one larger entry.
+    /// Default: 10 seconds.
+    pub budget: Duration,
     progress: Option<Arc<Progress>>,
 }
 
@@ -43,8 +50,8 @@ pub struct ReencryptReport {
     /// Entries that can't be decrypted, or are not encrypted: they are misses, and are left to
     /// the next load.
     pub unreadable: u64,
-    /// Entries that somebody else was loading or changing meanwhile, who will have written them
-    /// with the key of his time: run again to be sure.
+    /// Entries that somebody else was loading or changing meanwhile, or that could not be sent
+    /// in time: run again.
     pub contended: u64,
 }
 
@@ -61,6 +68,7 @@ impl Default for ReencryptOptions {
         Self {
             pattern: "*".to_owned(),
             entries_per_second: 1000,
+            budget: Duration::from_secs(10),
             progress: None,
         }
     }
@@ -87,6 +95,13 @@ impl ReencryptOptions {
         self
     }
 
+    /// Sets [`budget`](ReencryptOptions::budget).
+    #[must_use]
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = budget;
+        self
+    }
+
     /// Is told now and then how far it is. Default: nobody is.
     #[must_use]
     pub fn on_progress(
@@ -103,6 +118,7 @@ impl fmt::Debug for ReencryptOptions {
         f.debug_struct("ReencryptOptions")
             .field("pattern", &self.pattern)
             .field("entries_per_second", &self.entries_per_second)
+            .field("budget", &self.budget)
             .finish_non_exhaustive()
     }
 }
@@ -111,6 +127,7 @@ impl fmt::Debug for ReencryptOptions {
 struct Outdated {
     key: Key,
     id: EntryId,
+    bytes: usize,
 }
 
 impl NamespaceHandle {
@@ -124,7 +141,7 @@ impl NamespaceHandle {
     ///
     /// # Cost
     /// A scan of the whole backend with the header of each entry; three round trips for each 64
-    /// that are rewritten, which are read and stored whole.
+    /// entries, or 4 MiB of them, that are rewritten: they are read and stored whole.
     ///
     /// # Cancel safety
     /// Dropped in the middle, it leaves entries of both keys; run again, it goes on with what is
@@ -132,7 +149,7 @@ impl NamespaceHandle {
     ///
     /// # Errors
     /// Kind `Config` for a namespace that is not encrypted or has no key; or when the backend
-    /// did not answer.
+    /// could not be scanned. What could not be rewritten is counted in the report.
     pub async fn reencrypt(&self, options: ReencryptOptions) -> Result<ReencryptReport> {
         let settings = self.settings();
         let key = self.present_key(&settings)?;
@@ -144,9 +161,15 @@ impl NamespaceHandle {
             let mut budget = self.shared.budget(None);
             let (keys, next) = self.scan_page(at, &pattern, &mut budget).await?;
             let outdated = self.outdated(&keys, key, &mut report).await?;
-            for batch in outdated.chunks(BATCH) {
+            for batch in batches(&outdated) {
                 pace.wait(batch.len()).await;
-                self.rewrite(batch, &settings, &mut report).await?;
+                let before = report;
+                let rewritten = self.rewrite(batch, (&settings, options.budget), &mut report);
+                if let Err(error) = rewritten.await {
+                    tracing::debug!(%error, namespace = settings.name, "entries are left");
+                    report = before;
+                    report.contended += batch.len() as u64;
+                }
                 if let Some(progress) = &options.progress {
                     progress(&report);
                 }
@@ -197,6 +220,7 @@ impl NamespaceHandle {
                 _ => outdated.push(Outdated {
                     key: key.clone(),
                     id: EntryId::of(&head.bytes),
+                    bytes: head.total_bytes,
                 }),
             }
         }
@@ -206,7 +230,7 @@ impl NamespaceHandle {
     async fn rewrite(
         &self,
         batch: &[Outdated],
-        settings: &Namespace,
+        (settings, budget): (&Namespace, Duration),
         report: &mut ReencryptReport,
     ) -> Result<()> {
         let leased = self.lease(batch).await?;
@@ -221,12 +245,30 @@ impl NamespaceHandle {
         if granted.is_empty() {
             return Ok(());
         }
-        // Read after the lease was planted: what comes between takes the lease away.
+        let refilled = self.refill(&granted, (settings, budget), report).await;
+        if refilled.is_err() {
+            let release =
+                |(one, grant): &(&Outdated, Grant)| (one.key.clone(), *grant, FillOutcome::Release);
+            let mut budget = self.shared.budget(None);
+            let ends: Vec<_> = granted.iter().map(release).collect();
+            self.shared.end_leases(ends, &mut budget).await;
+        }
+        refilled
+    }
+
+    /// Reads the entries after their leases were planted, so that what comes between takes the
+    /// lease away, and stores them under the present key.
+    async fn refill(
+        &self,
+        granted: &[(&Outdated, Grant)],
+        (settings, budget): (&Namespace, Duration),
+        report: &mut ReencryptReport,
+    ) -> Result<()> {
         let keys: Vec<Key> = granted.iter().map(|(one, _)| one.key.clone()).collect();
-        let (backend, mut budget) = (&self.shared.backend, self.shared.budget(None));
+        let (backend, mut reading) = (&self.shared.backend, Budget::new(budget));
         let stored = self
             .shared
-            .call("get", &mut budget, |call| backend.get(&keys, call));
+            .call("get", &mut reading, |call| backend.get(&keys, call));
         let mut fills = Vec::with_capacity(granted.len());
         for ((one, grant), stored) in granted.iter().zip(stored.await?) {
             let outcome = self.again(one, stored, settings, report).await?;
@@ -236,10 +278,10 @@ impl NamespaceHandle {
                 outcome,
             });
         }
-        let mut budget = self.shared.budget(None);
+        let mut writing = Budget::new(budget);
         let filled = self
             .shared
-            .call("fill", &mut budget, |call| backend.fill(&fills, call));
+            .call("fill", &mut writing, |call| backend.fill(&fills, call));
         for (fill, filled) in fills.iter().zip(filled.await?) {
             match fill.outcome {
                 FillOutcome::Store(..) if filled => report.reencrypted += 1,
@@ -293,6 +335,23 @@ impl NamespaceHandle {
             left => FillOutcome::Store(entry.encode(), left),
         })
     }
+}
+
+/// As many entries together as fit into a batch.
+fn batches(outdated: &[Outdated]) -> impl Iterator<Item = &[Outdated]> {
+    let mut left = outdated;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |one: &Outdated| {
+            bytes += one.bytes;
+            bytes <= BATCH_BYTES
+        };
+        let fitting = left.iter().take(BATCH).map(fits).take_while(|fits| *fits);
+        let count = fitting.count().max(1).min(left.len());
+        let (batch, rest) = left.split_at(count);
+        left = rest;
+        (!batch.is_empty()).then_some(batch)
+    })
 }
 
 fn read(head: Head) -> Option<(Head, Header)> {

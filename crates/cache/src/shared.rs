@@ -83,6 +83,16 @@ impl Budget {
         Call::within(self.left)
     }
 
+    /// A budget of half the time that is left.
+    pub(crate) fn half(&self) -> Self {
+        Self::new(self.left / 2)
+    }
+
+    /// Spends what was spent of a [half](Budget::half).
+    pub(crate) fn spend_like(&mut self, half: Self) {
+        self.left = self.left - self.left / 2 + half.left;
+    }
+
     fn spend(&mut self, elapsed: Duration) {
         self.left = self.left.saturating_sub(elapsed);
     }

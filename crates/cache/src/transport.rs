@@ -65,8 +65,7 @@ impl<V: Value> TypedCache<V> {
             key: &physical,
         };
         let payload = &self.shared.payload;
-        let compression = payload.without_dictionary(&settings);
-        let body = payload.encode(value, &settings, compression, &place)?;
+        let body = payload.encode_for_transport(value, &settings, &place)?;
         let header = Header::new(Kind::Value, Timestamp::from_millis(0));
         let entry = payload.entry(header, Some(body), &settings, &place)?;
         Ok(entry.encode())

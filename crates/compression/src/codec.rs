@@ -1,8 +1,8 @@
 //! The optimizer as a codec of the cache.
 
 use larder_cache_core::{
-    Bytes, Codec, Coding, Compression, Dictionaries, Dictionary, Encoded, Error, ErrorKind, Place,
-    Result,
+    Algorithm, Bytes, Codec, Coding, Compression, Dictionaries, Dictionary, Encoded, Error,
+    ErrorKind, Place, Result,
 };
 
 use crate::algorithms;
@@ -18,6 +18,9 @@ impl Codec for Optimizer {
     ) -> Result<Option<Encoded>> {
         let options = self.options();
         let wanted = options.wanted(place.key.as_str(), wanted);
+        if is_for_text(wanted) && std::str::from_utf8(plain).is_err() {
+            return Ok(None);
+        }
         let packed = self.pack(plain, wanted, place.namespace, &options)?;
         Ok(packed.compressed.map(|compressed| Encoded {
             bytes: compressed.into(),
@@ -52,6 +55,11 @@ impl Codec for Optimizer {
     fn dictionaries(&self) -> Option<&dyn Dictionaries> {
         Some(self)
     }
+}
+
+/// Whether an algorithm compresses text alone.
+fn is_for_text(wanted: Compression) -> bool {
+    matches!(wanted, Compression::With(Algorithm::LzString(_)))
 }
 
 /// Samples are taken of values of 64 B to 16 KiB, up to 1 MiB for each namespace; a training

@@ -279,18 +279,18 @@ async fn look_up<K, V: Value, E: 'static>(
         led.vacancy = match found {
             Some(Found::Fresh(value, _)) => {
                 emit(Event::Hit { space, key, tier });
-                led.lead.land(Ok(Some(value)));
+                led.lead.land_known(Ok(Some(value)));
                 continue;
             }
             Some(Found::Absent(_)) => {
                 emit(Event::NegativeHit { space, key, tier });
-                led.lead.land(Ok(None));
+                led.lead.land_known(Ok(None));
                 continue;
             }
             Some(Found::Stale(value, reason, vacancy)) if vacancy.held.is_some() => {
                 miss(reason);
                 shared.emit(state, &Event::StaleServed { space, key });
-                led.lead.land(Ok(Some(value)));
+                led.lead.land_known(Ok(Some(value)));
                 continue;
             }
             Some(Found::Stale(value, reason, vacancy)) => {
@@ -303,7 +303,7 @@ async fn look_up<K, V: Value, E: 'static>(
                 // Where the backend can't be asked, L1 may still have something.
                 match shared.l1_in_outage::<V>(state, key) {
                     Some(Ok(value)) => {
-                        led.lead.land(Ok(Some(value)));
+                        led.lead.land_known(Ok(Some(value)));
                         continue;
                     }
                     Some(Err(stale)) => led.stale = Some(stale),
@@ -315,7 +315,7 @@ async fn look_up<K, V: Value, E: 'static>(
                 miss(reason);
                 if reason.is_defect() {
                     if let Some(value) = shared.repaired(state, key) {
-                        led.lead.land(Ok(value));
+                        led.lead.land_known(Ok(value));
                         continue;
                     }
                     led.lead.repairs();
@@ -418,16 +418,23 @@ async fn store<K: Eq + Hash, V: Value, E: 'static>(
         let found = loaded.remove(&led.key).unwrap_or_else(Loaded::absent);
         fills.push(Fill::new(led.lead.key(), found, permission));
     }
+    let mut stored = vec![false; fills.len()];
     if let Some(shared) = job.shared.upgrade() {
         let each = cost / u32::try_from(fills.len()).unwrap_or(u32::MAX).max(1);
         let mut budget = terms.budget;
-        shared
+        stored = shared
             .fill(&job.space, &fills, terms, each, &mut budget)
             .await;
+        for (stored, fill) in stored.iter_mut().zip(&fills) {
+            *stored = *stored && shared.outlives_repair(&job.space, fill, terms);
+        }
     }
     let values: Vec<_> = fills.into_iter().map(|fill| fill.value).collect();
-    for (led, value) in led.into_iter().zip(values) {
-        led.lead.land(Ok(value));
+    for ((led, value), stored) in led.into_iter().zip(values).zip(stored) {
+        match stored {
+            true => led.lead.land_stored(Ok(value)),
+            false => led.lead.land(Ok(value)),
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result};
+use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result, Ttl};
 
 use super::lease::Permission;
 use super::options::LoadTerms;
+use super::repair::LASTS;
 use super::{Keeping, Loaded};
 use crate::guards::Guard;
 use crate::l1::Slot;
@@ -82,10 +83,32 @@ impl Shared {
         let sent = self.send_fills(space, ready, budget).await;
         self.end_leases(given_back, budget).await;
         let mut stored = vec![false; fills.len()];
-        for place in places.into_iter().zip(sent).filter(|(_, sent)| *sent) {
-            stored[place.0] = true;
+        for (place, _) in places.into_iter().zip(sent).filter(|(_, sent)| *sent) {
+            let Fill { key, value, .. } = &fills[place];
+            self.flights.renew_repair(space.id(), key, value.as_ref());
+            stored[place] = true;
         }
         stored
+    }
+
+    /// Whether what was loaded lives long enough to answer, for a while, for a bad value that
+    /// comes again.
+    pub(crate) fn outlives_repair<V>(
+        &self,
+        space: &SpaceState,
+        fill: &Fill<'_, V>,
+        terms: &LoadTerms,
+    ) -> bool {
+        let settings = space.settings();
+        let Ok(asked) = terms.merged(&fill.said, Duration::ZERO) else {
+            return false;
+        };
+        let ttl = match (asked.ttl, fill.said.value) {
+            (Ttl::Default, Some(())) => settings.ttl.resolve(&self.ttl_classes).ok(),
+            (Ttl::Default, None) => settings.negative_ttl.map(Some),
+            (asked, _) => asked.resolve(&self.ttl_classes).ok(),
+        };
+        ttl.is_some_and(|ttl| ttl.is_none_or(|ttl| ttl >= LASTS))
     }
 
     fn given_back<V>(

@@ -9,7 +9,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::LoadError;
-use super::repair::Repairs;
+use super::repair::{self, Repairs};
 
 const SHARDS: usize = 64;
 
@@ -29,21 +29,23 @@ pub(crate) type Outcome<V, E> = Result<Option<Arc<V>>, LoadError<E>>;
 #[derive(Debug)]
 pub(crate) struct Flights {
     hasher: RandomState,
-    shards: Box<[Mutex<Shard>]>,
+    pub(super) shards: Box<[Mutex<Shard>]>,
     next_id: AtomicU64,
+    /// Whether a task is about to drop old repairs, and there may be some.
+    pub(super) has_repairs: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
+pub(super) struct Shard {
     flights: HashMap<Place, Vec<Listed>, RandomState>,
-    repairs: Repairs,
+    pub(super) repairs: Repairs,
 }
 
 /// Where a flight goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
-    space: u32,
-    key: Box<str>,
+    pub(super) space: u32,
+    pub(super) key: Box<str>,
 }
 
 impl Place {
@@ -130,6 +132,7 @@ impl Flights {
             hasher: RandomState::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             next_id: AtomicU64::new(1),
+            has_repairs: AtomicBool::new(false),
         }
     }
 
@@ -193,22 +196,6 @@ impl Flights {
         }
     }
 
-    /// What a load brought that began at most so long ago, in place of a value that could not
-    /// be used.
-    pub(crate) fn repaired<V: 'static>(
-        &self,
-        space: u32,
-        key: &str,
-        at_most: Duration,
-    ) -> Option<Option<Arc<V>>> {
-        let shard = self.shard(space, key);
-        if shard.repairs.is_empty() {
-            return None;
-        }
-        let then = Instant::now().checked_sub(at_most)?;
-        shard.repairs.since(&Place::new(space, key), then)
-    }
-
     /// Lets nobody join the flights of the keys that match.
     pub(crate) fn detach_matching(&self, matches: impl Fn(u32, &str) -> bool) {
         for shard in &self.shards {
@@ -219,7 +206,7 @@ impl Flights {
         }
     }
 
-    fn shard(&self, space: u32, key: &str) -> MutexGuard<'_, Shard> {
+    pub(super) fn shard(&self, space: u32, key: &str) -> MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one((space, key));
         let index = usize::try_from(hash % SHARDS as u64).unwrap_or(0);
         self.shards[index]
@@ -228,12 +215,20 @@ impl Flights {
     }
 
     /// Remembers what a load brought, unless the key was changed since it began.
-    fn remember<V: Send + Sync + 'static>(&self, place: &Place, id: u64, value: Option<Arc<V>>) {
+    fn remember<V: Send + Sync + 'static>(
+        self: &Arc<Self>,
+        place: &Place,
+        id: u64,
+        value: Option<Arc<V>>,
+    ) {
         let mut shard = self.shard(place.space, &place.key);
         let Shard { flights, repairs } = &mut *shard;
         let mut listed = flights.get(place).into_iter().flatten();
-        if let Some(flight) = listed.find(|flight| flight.id == id) {
-            repairs.remember(place, flight.began, value);
+        let flight = listed.find(|flight| flight.id == id);
+        let remembered = flight.is_some_and(|f| repairs.remember(place, f.began, value));
+        drop(shard);
+        if remembered && !self.has_repairs.swap(true, Ordering::Relaxed) {
+            tokio::spawn(repair::drop_old(Arc::downgrade(self)));
         }
     }
 
@@ -277,13 +272,26 @@ impl<V: Send + Sync + 'static, E: 'static> Lead<V, E> {
         self.repairs = true;
     }
 
-    /// Brings the outcome to all followers and ends the flight.
-    pub(crate) fn land(self, outcome: Outcome<V, E>) {
+    /// Brings an outcome that was stored to all followers and ends the flight.
+    pub(crate) fn land_stored(self, outcome: Outcome<V, E>) {
         if let Ok(value) = &outcome
             && self.repairs
         {
             self.flights.remember(&self.place, self.id, value.clone());
         }
+        self.land_known(outcome);
+    }
+
+    /// Brings an outcome that was not stored to all followers and ends the flight.
+    pub(crate) fn land(self, outcome: Outcome<V, E>) {
+        if outcome.is_ok() {
+            self.flights.forget(&self.place);
+        }
+        self.land_known(outcome);
+    }
+
+    /// Brings what was found, and not loaded, to all followers and ends the flight.
+    pub(crate) fn land_known(self, outcome: Outcome<V, E>) {
         self.landing.advance(Progress::Landed(outcome));
     }
 

@@ -60,6 +60,14 @@ struct Task {
     wanted: Wanted,
 }
 
+/// What a load came to.
+enum Settled<V, E> {
+    /// It was stored, for long enough to answer for a bad value as well.
+    Stored(Option<Arc<V>>),
+    /// It is for those who wait for it alone.
+    Withheld(Outcome<V, E>),
+}
+
 /// How waiting for other processes ended.
 enum Waiting<V> {
     /// One of them brought a value, or that there is none.
@@ -88,11 +96,11 @@ impl Single<'_> {
             };
             match self.look_up().await {
                 Step::Land(answer) => {
-                    lead.land(answer.clone().map(Look::into_value));
+                    lead.land_known(answer.clone().map(Look::into_value));
                     return answer;
                 }
                 Step::Refresh(look, vacancy) => {
-                    lead.land(Ok(look.value().cloned()));
+                    lead.land_known(Ok(look.value().cloned()));
                     if self.renewal == Renewal::InBackground {
                         self.refresh(loader, vacancy);
                     }
@@ -105,7 +113,7 @@ impl Single<'_> {
                 }
                 Step::Repair(vacancy) => {
                     if let Some(found) = self.repaired() {
-                        lead.land(Ok(found.clone()));
+                        lead.land_known(Ok(found.clone()));
                         return Ok(Look::of(found));
                     }
                     if let Some(mut lead) = lead.commit() {
@@ -258,14 +266,17 @@ impl Single<'_> {
         let mut task = self.task();
         let name = self.task_name("load");
         self.shared.tasks.spawn(name, async move {
-            let outcome = match task.lease_or_value::<V>(lead.key(), vacancy).await {
-                Waiting::Loaded(value) => Ok(value),
+            let settled = match task.lease_or_value::<V>(lead.key(), vacancy).await {
+                Waiting::Loaded(value) => return lead.land_known(Ok(value)),
                 Waiting::Load(permission) => {
                     let (run, cost) = task.job.run(|| into_loaded(loader)).await;
                     task.settle(lead.key(), run, cost, stale, permission).await
                 }
             };
-            lead.land(outcome);
+            match settled {
+                Settled::Stored(value) => lead.land_stored(Ok(value)),
+                Settled::Withheld(outcome) => lead.land(outcome),
+            }
         })?;
         match follower.wait(soft, until).await {
             Waited::Landed(outcome) => outcome.map(Look::of),
@@ -307,8 +318,8 @@ impl Single<'_> {
                         .run_with(Some(loading), || into_loaded(loader))
                         .await;
                     let fallback: Option<Arc<V>> = None;
-                    let outcome = task.settle(&key, run, cost, fallback, permission).await;
-                    if outcome.is_err() {
+                    let settled = task.settle(&key, run, cost, fallback, permission).await;
+                    if matches!(settled, Settled::Withheld(Err(_))) {
                         tracing::debug!(
                             namespace = task.job.space.registered.name(),
                             "a refresh failed"
@@ -421,20 +432,24 @@ impl Task {
         cost: Duration,
         stale: Option<Arc<V>>,
         permission: Permission,
-    ) -> Outcome<V, E> {
+    ) -> Settled<V, E> {
         let Self { job, terms, .. } = self;
         let shared = Weak::upgrade(&job.shared);
         let mut budget = terms.budget;
         let failure = match run {
             Run::Loaded(loaded) => {
                 let fill = [Fill::new(key, loaded, permission)];
+                let mut stored = false;
                 if let Some(shared) = shared {
-                    shared
-                        .fill(&job.space, &fill, terms, cost, &mut budget)
-                        .await;
+                    let filled = shared.fill(&job.space, &fill, terms, cost, &mut budget);
+                    stored = filled.await == [true]
+                        && shared.outlives_repair(&job.space, &fill[0], terms);
                 }
                 let [Fill { value, .. }] = fill;
-                return Ok(value);
+                return match stored {
+                    true => Settled::Stored(value),
+                    false => Settled::Withheld(Ok(value)),
+                };
             }
             Run::Failed(error) => LoadError::Loader(Arc::new(error)),
             Run::Panicked => LoadError::Panicked,
@@ -446,7 +461,7 @@ impl Task {
                 .give_up(&job.space, failed, throttle, &mut budget)
                 .await;
         }
-        job.fall_back(key, stale, failure)
+        Settled::Withheld(job.fall_back(key, stale, failure))
     }
 }
 

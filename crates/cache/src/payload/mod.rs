@@ -6,8 +6,8 @@ mod serialized;
 use std::sync::Arc;
 
 use larder_cache_core::{
-    Bytes, Cipher, Codec, Coding, Compression, Dictionaries, Dictionary, Encoded, Entry, Error,
-    ErrorKind, Format, Header, Kind, MissReason, Namespace, Place, Result,
+    Algorithm, Bytes, Cipher, Codec, Coding, Compression, Dictionaries, Dictionary, Encoded, Entry,
+    Error, ErrorKind, Format, Header, Kind, MissReason, Namespace, Place, Result,
 };
 
 use self::serialized::{deserialize, serialize};
@@ -68,6 +68,25 @@ impl Payload {
             schema: namespace.schema.as_ref().map_or(0, |s| s.fingerprint()),
             plain_bytes,
         })
+    }
+
+    /// The same for a place where dictionaries are not to be had.
+    ///
+    /// # Errors
+    /// As [`encode`](Payload::encode).
+    pub(crate) fn encode_for_transport<V: Value>(
+        &self,
+        value: &V,
+        namespace: &Namespace,
+        place: &Place<'_>,
+    ) -> Result<Body> {
+        let wanted = self.without_dictionary(namespace);
+        let body = self.encode(value, namespace, wanted, place)?;
+        match body.coding.dictionary {
+            0 => Ok(body),
+            // The codec has settings of its own.
+            _ => self.encode(value, namespace, Compression::Off, place),
+        }
     }
 
     /// The entry of a body, or of the absence of a value: the header with what the body says
@@ -171,7 +190,7 @@ impl Payload {
     }
 
     /// What a namespace wants for a place where its dictionaries are not to be had.
-    pub(crate) fn without_dictionary(&self, namespace: &Namespace) -> Compression {
+    fn without_dictionary(&self, namespace: &Namespace) -> Compression {
         match self.is_trained(namespace) {
             true => Compression::Auto,
             false => Compression::Default,
@@ -179,10 +198,11 @@ impl Payload {
     }
 
     fn decompress(&self, header: &Header, stored: Bytes) -> Result<Bytes, MissReason> {
-        let Some(codec) = self.codec.as_ref().filter(|_| header.compression != 0) else {
-            return Ok(stored);
-        };
         let plain_bytes = plain_bytes(header);
+        let Some(codec) = self.codec.as_ref().filter(|_| header.compression != 0) else {
+            let is_whole = stored.len() == plain_bytes;
+            return is_whole.then_some(stored).ok_or(MissReason::Undecodable);
+        };
         let plain = codec.decode(&stored, coding(header), plain_bytes).ok();
         let plain = plain.filter(|plain| plain.len() == plain_bytes);
         plain.ok_or(MissReason::Undecodable)
@@ -210,12 +230,25 @@ impl Payload {
             _ if wanted == Compression::Off => Ok(None),
             Some(codec) => {
                 let checked = codec.check(wanted);
+                let checked = checked.and_then(|()| check_format(wanted, namespace.format));
                 checked.map_err(|error| in_namespace(error, namespace))?;
                 Ok(Some((&**codec, wanted)))
             }
             None if leaves_it => Ok(None),
             None => Err(in_namespace(no_codec(), namespace)),
         }
+    }
+}
+
+/// Refuses to compress as text what is none.
+fn check_format(wanted: Compression, format: Format) -> Result<()> {
+    match wanted {
+        Compression::With(Algorithm::LzString(_)) if format != Format::Json => Err(Error::new(
+            ErrorKind::Config,
+            "LZ-String compresses text alone; give the namespace Format::Json, or choose \
+             another algorithm",
+        )),
+        _ => Ok(()),
     }
 }
 

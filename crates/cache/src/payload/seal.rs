@@ -89,15 +89,20 @@ impl Payload {
     /// # Errors
     /// Kind `Config`.
     pub(super) fn check_encryption(&self, namespace: &Namespace) -> Result<()> {
-        if self.cipher.is_some() || !self.leaves_process || !is_encrypted(namespace) {
+        if !self.leaves_process || !is_encrypted(namespace) {
             return Ok(());
         }
-        let error = Error::new(
-            ErrorKind::Config,
-            "this namespace is to be encrypted and no key is configured, so its values would \
-             leave the process readable; set CACHE_ENCRYPTION_KEYS or CACHE_ENCRYPTION_KEY_FILE, \
-             give the builder a cipher, or register the namespace with Encryption::Off",
-        );
+        let problem = match &self.cipher {
+            None => "no key is configured, so its values would leave the process readable",
+            Some(cipher) if !cipher.is_lasting() => {
+                "the key ends with this process, so no other could read its values"
+            }
+            Some(_) => return Ok(()),
+        };
+        let advice = "set CACHE_ENCRYPTION_KEYS or CACHE_ENCRYPTION_KEY_FILE, give the builder a \
+                      cipher with lasting keys, or register the namespace with Encryption::Off";
+        let message = format!("this namespace is to be encrypted and {problem}; {advice}");
+        let error = Error::new(ErrorKind::Config, message);
         Err(in_namespace(error, namespace))
     }
 }

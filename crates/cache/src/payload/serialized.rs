@@ -1,9 +1,11 @@
 //! Values and their serialized bytes.
 
+use std::io;
+
 use larder_cache_core::{Error, ErrorKind, Format, Header, Namespace, Result};
 use rmp_serde::decode::ReadRefReader;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 const MESSAGE_PACK: u8 = Format::MessagePack.id();
 const JSON: u8 = Format::Json.id();
@@ -41,20 +43,34 @@ pub(super) fn deserialize<V: DeserializeOwned + 'static>(
     let earlier = namespace.schema.as_ref();
     let earlier = earlier.filter(|schema| schema.fingerprint() != header.schema);
     match (header.format, earlier) {
-        (MESSAGE_PACK, None) => V::deserialize(&mut message_pack(plain)).ok(),
+        (MESSAGE_PACK, None) => {
+            let mut deserializer = message_pack(plain);
+            let value = V::deserialize(&mut deserializer).ok()?;
+            is_at_end(&mut deserializer).then_some(value)
+        }
         (JSON, None) => serde_json::from_slice(plain).ok(),
         (MESSAGE_PACK, Some(schema)) => {
             let mut deserializer = message_pack(plain);
-            let deserializer = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
-            schema.convert(header.schema, deserializer)
+            let erased = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
+            let value = schema.convert(header.schema, erased)?;
+            is_at_end(&mut deserializer).then_some(value)
         }
         (JSON, Some(schema)) => {
             let mut deserializer = serde_json::Deserializer::from_slice(plain);
-            let deserializer = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
-            schema.convert(header.schema, deserializer)
+            let erased = &mut <dyn erased_serde::Deserializer<'_>>::erase(&mut deserializer);
+            let value = schema.convert(header.schema, erased)?;
+            deserializer.end().ok().map(|()| value)
         }
         _ => None,
     }
+}
+
+/// Whether nothing follows the value, not even the beginning of another one.
+fn is_at_end(deserializer: &mut rmp_serde::Deserializer<ReadRefReader<'_, [u8]>>) -> bool {
+    use rmp_serde::decode::Error::InvalidMarkerRead;
+
+    let next = IgnoredAny::deserialize(deserializer);
+    matches!(next, Err(InvalidMarkerRead(none)) if none.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 fn message_pack(plain: &[u8]) -> rmp_serde::Deserializer<ReadRefReader<'_, [u8]>> {

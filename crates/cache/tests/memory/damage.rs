@@ -268,17 +268,33 @@ fn literal(plain: &[u8]) -> Bytes {
     [&[length << 4], plain].concat().into()
 }
 
-/// L1 counts what is there, not what a header says.
+/// L1 counts what is there: a header that says something else is not believed.
 #[tokio::test]
 async fn a_lying_header_does_not_cheat_the_byte_budget() {
     let world = World::new();
     let (_, Entry { mut header, .. }) = sound(&world).await;
     let text = "x".repeat(10_000);
     let body = [&[0xDA, 0x27, 0x10][..], text.as_bytes()].concat();
-    header.plain_bytes = 1;
+    for lie in [1, 10_002, 10_004, u32::MAX] {
+        header.plain_bytes = lie;
+        check(&world, entry(header.clone(), &body), "undecodable").await;
+    }
+    header.plain_bytes = 10_003;
     world.plant("7", entry(header, &body)).await;
     assert_eq!(world.users().get("7").await.unwrap().unwrap().len(), 10_000);
     assert_eq!(world.cache.stats().l1.bytes, 160 + 1 + 10_003);
+}
+
+/// What follows a value is not overlooked.
+#[tokio::test]
+async fn trailing_bytes_make_a_body_undecodable() {
+    let world = World::new();
+    let (_, Entry { mut header, body }) = sound(&world).await;
+    for trailing in [&b"\xC0"[..], b"\xDA", b"\xA3Eve"] {
+        let longer = [&body[..], trailing].concat();
+        header.plain_bytes = u32::try_from(longer.len()).unwrap();
+        check(&world, entry(header.clone(), &longer), "undecodable").await;
+    }
 }
 
 /// An entry whose body alone is damaged is there for those who do not read bodies.

@@ -116,3 +116,69 @@ async fn ordinary_misses_always_load() {
         elsewhere.delete("7").await.unwrap();
     }
 }
+
+/// What was not to be kept answers nobody else.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_to_be_stored_repairs_nothing() {
+    use larder_cache::Loaded;
+
+    let world = World::with(|builder| builder.l1_bytes(0));
+    let forget = |users: Namespace| users.negative_ttl(None);
+    world.cache.update_namespace("users", forget).unwrap();
+    let users = world.users();
+    let loads: [fn() -> Loaded<String>; 3] = [
+        || Loaded::value("Ada".to_owned()).uncached(),
+        || Loaded::value("Ada".to_owned()).ttl(Duration::from_millis(100)),
+        Loaded::absent,
+    ];
+    for (number, load) in loads.into_iter().enumerate() {
+        let database = Database::new();
+        for _ in 0..5 {
+            world.plant("7", Bytes::from_static(b"?")).await;
+            let database = database.clone();
+            let loaded = users.load("7").with(move || async move {
+                Ok::<_, crate::world::DbError>(database.query(load()).await)
+            });
+            loaded.await.unwrap();
+        }
+        assert_eq!(database.queries(), 5, "{number}");
+    }
+}
+
+/// A repair is never older than what was read since.
+#[tokio::test(start_paused = true)]
+async fn reads_do_not_go_back_to_a_repair() {
+    let world = World::with(|builder| builder.l1_bytes(0));
+    let (users, elsewhere) = (world.users(), world.elsewhere());
+    let load = async |text: &str| {
+        let loaded = users.get_or_load("7", Database::new().finds(text)).await;
+        (*loaded.unwrap()).clone()
+    };
+    world.plant("7", Bytes::from_static(b"?")).await;
+    assert_eq!(load("old").await, "old");
+    elsewhere.delete("7").await.unwrap();
+    assert_eq!(load("new").await, "new");
+    world.plant("7", Bytes::from_static(b"?")).await;
+    assert_eq!(load("other").await, "new");
+    elsewhere.set("7", "newer".to_owned()).await.unwrap();
+    assert_eq!(*users.get("7").await.unwrap().unwrap(), "newer");
+    world.plant("7", Bytes::from_static(b"?")).await;
+    assert_eq!(load("other").await, "newer");
+}
+
+/// What answers nobody any more is not kept in memory.
+#[tokio::test(start_paused = true)]
+async fn repairs_are_dropped_as_they_grow_old() {
+    let world = World::with(|builder| builder.l1_bytes(0));
+    let users = world.users();
+    let mut kept = Vec::new();
+    for number in 0..50 {
+        let key = number.to_string();
+        world.plant(&key, Bytes::from_static(b"?")).await;
+        let loaded = users.get_or_load(&key, Database::new().finds("Ada")).await;
+        kept.push(std::sync::Arc::downgrade(&loaded.unwrap()));
+    }
+    assert!(kept.iter().all(|value| value.upgrade().is_some()));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(kept.iter().all(|value| value.upgrade().is_none()));
+}

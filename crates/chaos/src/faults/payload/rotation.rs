@@ -23,8 +23,9 @@ const PROCESSES: u64 = 3;
 const TASKS: u64 = 4;
 const KEYS: u32 = 200;
 
-/// Until a write that chose its key before has ended.
-const LAST_WRITES: Duration = Duration::from_millis(300);
+/// Until the calls that were under way have ended: writes that chose their key, reads that have yet
+/// to decrypt.
+const LAST_CALLS: Duration = Duration::from_millis(300);
 
 #[async_trait]
 impl Scenario for Rotation {
@@ -154,7 +155,7 @@ async fn rotate(crew: &[Process], stage: &Stage) -> Result<(u64, u64), Failure> 
         for process in crew {
             process.keys.use_key(id.into())?;
         }
-        sleep(LAST_WRITES).await;
+        sleep(LAST_CALLS).await;
         loop {
             let options = ReencryptOptions::new().entries_per_second(0);
             let report = crew[0].vault.reencrypt(options).await?;
@@ -163,6 +164,7 @@ async fn rotate(crew: &[Process], stage: &Stage) -> Result<(u64, u64), Failure> 
                 break;
             }
         }
+        sleep(LAST_CALLS).await;
         for process in crew {
             process.keys.retire((id - 1).into())?;
         }
