@@ -12,11 +12,11 @@ use super::{decompress, lz_string};
 const GIB: usize = 1 << 30;
 /// Unoptimized code is slow, and not what is promised.
 const CAP: usize = if cfg!(debug_assertions) {
-    4 << 20
+    1 << 20
 } else {
     64 << 20
 };
-const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 5000 } else { 200 });
+const SOON: Duration = Duration::from_millis(if cfg!(debug_assertions) { 20_000 } else { 200 });
 
 /// What an algorithm holds beside the value: brotli's window, and tables.
 const WINDOW: u64 = 5 << 20;
