@@ -42,10 +42,12 @@ Usage: cargo xtask COMMAND
 
   bench [SUITE] [-- ARGS]
       Run one benchmark suite, or all. ARGS go to criterion: a name to filter
-      by, --save-baseline NAME, ... Two suites have their own:
+      by, --save-baseline NAME, ... Some suites have their own:
       hot-path: --rounds N, --slice MS, --only WORKLOADS, --adapters NAMES,
       --json
       freshness: --rounds N, --slice MS, --entries N, --only PARTS, --json
+      payload: --rounds N, --only PARTS, --json
+      payload: --rounds N, --only PARTS, --json
 
   chaos [--seconds N] [--seed S] [--only NAME_OR_NUMBER] [--json] [--list]
       Break servers and networks under load and hold what happens against the
