@@ -29,7 +29,7 @@ pub enum Compression {
 /// ```
 /// use larder_cache_core::Algorithm;
 ///
-/// assert_eq!("zstd:3".parse(), Ok(Algorithm::Zstd(3)));
+/// assert_eq!("zstd:3".parse::<Algorithm>()?, Algorithm::Zstd(3));
 /// assert_eq!(Algorithm::Zstd(3).to_string(), "zstd:3");
 /// # Ok::<(), larder_cache_core::Error>(())
 /// ```
