@@ -73,7 +73,8 @@ pub use self::key::{
 pub use self::namespace::{Encryption, Format, L1, Namespace};
 pub use self::notifier::{LogNotifier, Notice, Notifier, Severity};
 pub use self::observer::{
-    CircuitState, Event, LoadOutcome, MissReason, Observer, Observers, RefusalReason, Space, Tier,
+    CircuitState, Event, LoadOutcome, MissReason, Observer, Observers, Origin, RefusalReason,
+    Space, Tier,
 };
 pub use self::random::{Random, SystemRandom};
 pub use self::schema::{Cacheable, Earlier, Schema};

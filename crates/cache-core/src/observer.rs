@@ -125,6 +125,20 @@ pub enum Event<'a> {
         /// Why.
         reason: RefusalReason,
     },
+    /// A value was serialized, to be stored next.
+    Serialized {
+        /// Where.
+        space: Space<'a>,
+        /// Of which key.
+        key: &'a str,
+        /// Bytes of the value, before it is compressed or encrypted.
+        bytes: usize,
+        /// A digest of these bytes: another one means that the value has changed, as far as
+        /// its type is serialized the same way each time (a `HashMap` is not).
+        digest: u64,
+        /// Who brought it.
+        origin: Origin,
+    },
     /// A value was stored in the backend.
     Stored {
         /// Where.
@@ -138,8 +152,8 @@ pub enum Event<'a> {
     Deleted {
         /// Where.
         space: Space<'a>,
-        /// How many keys were named.
-        keys: usize,
+        /// Those that were named.
+        keys: &'a [&'a str],
     },
     /// Writes reached the database behind the caller's back.
     Flushed {
@@ -186,6 +200,15 @@ pub enum Event<'a> {
         /// Its size.
         bytes: usize,
     },
+    /// L1 took an entry in, in place of what it held of the key before.
+    Kept {
+        /// Where.
+        space: Space<'a>,
+        /// Of which key.
+        key: &'a str,
+        /// The weight of the entry.
+        bytes: u64,
+    },
     /// L1 dropped an entry to stay within its bytes.
     Evicted {
         /// The weight of the entry.
@@ -230,6 +253,16 @@ pub enum CircuitState {
     Open,
     /// One, whose outcome decides.
     HalfOpen,
+}
+
+/// Who brought a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A caller who set it.
+    #[default]
+    Written,
+    /// A loader, after a miss or to refresh it.
+    Loaded,
 }
 
 /// Why a read missed.

@@ -128,7 +128,8 @@ impl<'a> Change<'a> {
     fn outdate(&self, key: &str, slot: Option<Slot>, sample: Generation) {
         let (shared, space) = (self.shared, self.space.id());
         if shared.guards.hold(Guard::OwnChanges) {
-            shared.l1.supersede(space, key, slot, sample);
+            let weight = shared.l1.supersede(space, key, slot, sample);
+            shared.tell_kept(self.space, key, weight);
             shared.flights.detach(space, key);
         }
     }

@@ -123,7 +123,7 @@ impl NamespaceHandle {
             .call("delete", budget, |call| backend.delete(&physical, call))
             .await?;
         change.made_away();
-        let (space, keys) = (self.space.registered.space(), keys.len());
+        let space = self.space.registered.space();
         self.shared
             .emit(&self.space, &Event::Deleted { space, keys });
         Ok(deleted)

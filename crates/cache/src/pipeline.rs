@@ -221,8 +221,9 @@ impl<V: Value> TypedCache<V> {
                 Ok(PipelineReply::Stored)
             }
             (Operation::Delete(_), Ok(Reply::Done(deleted))) => {
+                let keys = &[key];
                 self.shared
-                    .emit(&self.space, &Event::Deleted { space, keys: 1 });
+                    .emit(&self.space, &Event::Deleted { space, keys });
                 Ok(PipelineReply::Deleted(deleted))
             }
             (Operation::Expire(..), Ok(Reply::Done(moved))) => Ok(PipelineReply::Expired(moved)),

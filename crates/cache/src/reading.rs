@@ -425,7 +425,8 @@ impl<'a> Reader<'a> {
             .slot(self.settings, value.clone(), &terms, until_due);
         if let Some(slot) = slot {
             let (space, key) = (self.space.id(), stored.key);
-            self.shared.l1.insert(space, key, slot, sample);
+            let weight = self.shared.l1.insert(space, key, slot, sample);
+            self.shared.tell_kept(self.space, key, weight);
         }
         let vacancy = Vacancy {
             claim: Claim::Renew(id),

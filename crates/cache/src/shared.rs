@@ -136,6 +136,19 @@ impl Shared {
         self.observers.emit(event);
     }
 
+    /// Tells of what L1 took in, if it did.
+    pub(crate) fn tell_kept(&self, space: &SpaceState, key: &str, weight: Option<u64>) {
+        if let Some(bytes) = weight {
+            let space_of = space.registered.space();
+            let kept = Event::Kept {
+                space: space_of,
+                key,
+                bytes,
+            };
+            self.emit(space, &kept);
+        }
+    }
+
     /// Whether other processes change what the backend holds.
     pub(crate) fn is_shared(&self) -> bool {
         self.shared

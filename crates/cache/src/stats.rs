@@ -151,7 +151,7 @@ impl Counters {
             } => self.record_load(elapsed, outcome),
             Event::FillRefused { .. } => add(&self.fills_refused, 1),
             Event::Stored { .. } => add(&self.stored, 1),
-            Event::Deleted { keys, .. } => add(&self.deleted, keys as u64),
+            Event::Deleted { keys, .. } => add(&self.deleted, keys.len() as u64),
             _ => {}
         }
     }

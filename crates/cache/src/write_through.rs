@@ -223,7 +223,7 @@ impl<V: Value> TypedCache<V> {
         let mut budget = self.shared.budget(None);
         let outcome = self.make_away(change, &physical, &mut budget).await;
         deleted.map_err(WriteError::Writer)?;
-        let (space, keys) = (self.space.registered.space(), keys.len());
+        let (space, keys) = (self.space.registered.space(), &keys[..]);
         self.shared
             .emit(&self.space, &Event::Deleted { space, keys });
         Ok(outcome)

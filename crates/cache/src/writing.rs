@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_cache_core::{
     Compression, Condition, EntryId, Event, Freshness, Header, Key, Kind, Lifetime, Namespace,
-    Place, Result, Tag, Ttl, Write,
+    Origin, Place, Result, Tag, Ttl, Write,
 };
 
 use crate::epochs::Stand;
@@ -24,6 +24,7 @@ pub(crate) struct Terms {
     pub(crate) tags: Vec<Tag>,
     pub(crate) compression: Compression,
     pub(crate) load_cost: Duration,
+    pub(crate) origin: Origin,
 }
 
 impl Terms {
@@ -37,6 +38,7 @@ impl Terms {
             tags: Tag::list(options.tags.iter().chain(&namespace.tags))?,
             compression: options.compression,
             load_cost: Duration::ZERO,
+            origin: Origin::Written,
         })
     }
 }
@@ -87,6 +89,18 @@ impl Shared {
                 .encode(&**value, &settings, terms.compression, &place)
         };
         let body = value.map(encode).transpose()?;
+        if let Some(body) = &body {
+            let (bytes, digest) = (body.plain_bytes, body.digest);
+            let (space_of, origin) = (space.registered.space(), terms.origin);
+            let serialized = Event::Serialized {
+                space: space_of,
+                key,
+                bytes,
+                digest,
+                origin,
+            };
+            self.emit(space, &serialized);
+        }
         self.tend_dictionaries(space, &settings);
         Ok(Some(Encoded {
             body,

@@ -274,44 +274,71 @@ impl Memory {
         let _ = tokio::time::timeout(most, changed.woken()).await;
     }
 
-    /// Inserts what was read, unless the key was changed since the sample was taken.
-    pub(crate) fn insert(&self, space: u32, key: &str, slot: Slot, sample: Generation) {
+    /// Inserts what was read, unless the key was changed since the sample was taken, and says
+    /// what it weighs.
+    #[must_use]
+    pub(crate) fn insert(
+        &self,
+        space: u32,
+        key: &str,
+        slot: Slot,
+        sample: Generation,
+    ) -> Option<u64> {
         let place = SlotRef { space, key };
+        let weight = slot.weight(key);
         let mut leaving = Vec::new();
-        {
+        let is_kept = {
             let _guard = self.generations.lock(sample);
-            if self.generations.is_current(sample) || !self.guards.hold(Guard::Generations) {
+            let is_true = self.generations.is_current(sample);
+            let is_kept = is_true || !self.guards.hold(Guard::Generations);
+            if is_kept {
                 self.table
                     .insert_with_lifecycle(place.to_owned(), slot, &mut leaving);
             }
-        }
+            is_kept
+        };
         self.tell_of_evictions(place, &leaving);
+        is_kept.then_some(weight)
     }
 
     /// Takes note of an acknowledged change: earlier reads can't insert any more. The new
-    /// value goes in only if nobody else changed the key since the sample was taken.
-    pub(crate) fn supersede(&self, space: u32, key: &str, slot: Option<Slot>, sample: Generation) {
+    /// value goes in only if nobody else changed the key since the sample was taken; says what
+    /// it weighs then.
+    #[must_use]
+    pub(crate) fn supersede(
+        &self,
+        space: u32,
+        key: &str,
+        slot: Option<Slot>,
+        sample: Generation,
+    ) -> Option<u64> {
         let place = SlotRef { space, key };
         let mut leaving = Vec::new();
-        {
+        let weight = {
             let _guard = self.generations.lock(sample);
             let alone = self.generations.is_current(sample);
             self.generations.bump(sample);
             match slot {
                 Some(slot) if alone => {
+                    let weight = slot.weight(key);
                     self.table
                         .insert_with_lifecycle(place.to_owned(), slot, &mut leaving);
+                    Some(weight)
                 }
-                _ => leaving.extend(self.table.remove(&place)),
+                _ => {
+                    leaving.extend(self.table.remove(&place));
+                    None
+                }
             }
-        }
+        };
         self.tell_of_evictions(place, &leaving);
         self.waiting.wake(space, key);
+        weight
     }
 
     /// Drops a key: earlier reads can't insert it any more.
     pub(crate) fn invalidate(&self, space: u32, key: &str) {
-        self.supersede(space, key, None, self.sample(space, key));
+        let _nothing = self.supersede(space, key, None, self.sample(space, key));
     }
 
     /// Drops all keys of a namespace that match.
@@ -329,7 +356,7 @@ impl Memory {
     /// Slots of the same place were replaced, not evicted.
     fn tell_of_evictions(&self, place: SlotRef<'_>, leaving: &[(SlotKey, Slot)]) {
         for (key, slot) in leaving.iter().filter(|(key, _)| !place.equivalent(key)) {
-            let bytes = slot.weight(key);
+            let bytes = slot.weight(&key.key);
             self.observers.emit(&Event::Evicted { bytes });
         }
     }

@@ -115,8 +115,8 @@ impl Slot {
         lead > 0 && now.as_nanos() >= self.stale_at.as_nanos().saturating_sub(lead)
     }
 
-    pub(crate) fn weight(&self, key: &SlotKey) -> u64 {
-        key.key.len() as u64 + u64::from(self.value_bytes) + OVERHEAD_BYTES
+    pub(crate) fn weight(&self, key: &str) -> u64 {
+        key.len() as u64 + u64::from(self.value_bytes) + OVERHEAD_BYTES
     }
 }
 
@@ -126,7 +126,7 @@ pub(crate) struct InBytes;
 
 impl Weighter<SlotKey, Slot> for InBytes {
     fn weight(&self, key: &SlotKey, slot: &Slot) -> u64 {
-        slot.weight(key)
+        slot.weight(&key.key)
     }
 }
 

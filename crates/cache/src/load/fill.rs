@@ -216,8 +216,9 @@ impl Shared {
             accepted[index] = stored;
             let keeps = stored || !self.guards.hold(Guard::UnleasedInserts);
             // Whatever came of the fill, what L1 held before is outdated.
-            self.l1
-                .supersede(space.id(), key, slot.filter(|_| keeps), sample);
+            let slot = slot.filter(|_| keeps);
+            let weight = self.l1.supersede(space.id(), key, slot, sample);
+            self.tell_kept(space, key, weight);
             match (&sent, &fill.outcome) {
                 (Err(_), _) => self.refuse(space, key, RefusalReason::Backend),
                 (Ok(_), _) if !stored => self.refuse(space, key, RefusalReason::Superseded),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_cache_core::{Compression, Namespace, Result, Tag, Ttl};
+use larder_cache_core::{Compression, Namespace, Origin, Result, Tag, Ttl};
 use tokio::time::Instant;
 
 use super::Loaded;
@@ -83,6 +83,7 @@ impl LoadTerms {
             tags: Tag::list(given.chain(found))?,
             compression: self.compression,
             load_cost,
+            origin: Origin::Loaded,
         })
     }
 }

@@ -10,6 +10,8 @@ use larder_cache_core::{
     Error, ErrorKind, Format, Header, Kind, MissReason, Namespace, Place, Result,
 };
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use self::serialized::{deserialize, serialize};
 use crate::dictionaries::may_train;
 use crate::value::Value;
@@ -32,7 +34,9 @@ pub(crate) struct Body {
     format: Format,
     coding: Coding,
     schema: u64,
-    plain_bytes: usize,
+    pub(crate) plain_bytes: usize,
+    /// Of the serialized bytes, which tells whether a value has changed.
+    pub(crate) digest: u64,
 }
 
 impl Payload {
@@ -52,7 +56,7 @@ impl Payload {
         if plain.len() > namespace.max_value_bytes {
             return Err(too_large(plain.len(), namespace));
         }
-        let plain_bytes = plain.len();
+        let (plain_bytes, digest) = (plain.len(), xxh3_64(&plain));
         let encoded = match self.chosen(compression, namespace)? {
             Some((codec, wanted)) => codec.encode(&plain, wanted, place)?,
             None => None,
@@ -67,6 +71,7 @@ impl Payload {
             coding,
             schema: namespace.schema.as_ref().map_or(0, |s| s.fingerprint()),
             plain_bytes,
+            digest,
         })
     }
 

@@ -27,6 +27,7 @@ mod repairs;
 mod schedules;
 mod stale;
 mod terms;
+mod told;
 mod types;
 mod watched;
 mod world;
