@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use larder_cache_core::{Namespace, Result};
+use larder_cache_core::{Backend, KeyPrefix, Namespace, Result};
 
 use crate::handle::NamespaceHandle;
 use crate::health::Health;
@@ -115,6 +115,19 @@ impl Cache {
     /// Kind `UnknownNamespace`, or `InvalidKey` with the rule that is broken.
     pub fn validate_key(&self, key: &str, namespace: &str) -> Result<()> {
         self.shared.keyspace.validate_key(key, namespace)
+    }
+
+    /// The backend, for what works beside the cache, such as analytics that processes share.
+    /// What is written past the cache, L1 does not know of.
+    #[must_use]
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.shared.backend
+    }
+
+    /// What all keys in the backend begin with.
+    #[must_use]
+    pub fn key_prefix(&self) -> &KeyPrefix {
+        self.shared.keyspace.prefix()
     }
 
     /// Asks whether the cache is well.

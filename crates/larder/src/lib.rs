@@ -38,6 +38,7 @@
 //! - `tls`: `rediss://` URLs, by rustls.
 //! - `compression`: zstd, LZ4, brotli, gzip and LZ-String, chosen by what pays; dictionaries.
 //! - `encryption` (default): namespaces whose values leave the process encrypted.
+//! - `analytics` (default): what is read and how often, and what another size of L1 would bring.
 //!
 //! # What this crate does not do
 //! It has no logic of its own: it reads a [`Config`], wires the crates below, and re-exports

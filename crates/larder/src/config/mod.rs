@@ -16,6 +16,7 @@
 //! | `CACHE_TTL_SHORT` | seconds | 300 |
 //! | `CACHE_TTL_MEDIUM` | seconds | 1800 |
 //! | `CACHE_TTL_LONG` | seconds | 7200 |
+//! | `CACHE_L1_BYTES` | bytes, 0 to 1 TiB | 67108864 |
 //! | `CACHE_COMPRESSION_ENABLED` | `true` or `false` | `true` with the feature `compression` |
 //! | `CACHE_COMPRESSION_THRESHOLD` | bytes | 1024 |
 //! | `CACHE_COMPRESSION_ALGORITHM` | `auto`, `trained`, `off`, or an algorithm as in `zstd:3` | `auto` |
@@ -56,6 +57,9 @@ pub use self::secret::Secret;
 use self::settings::Settings;
 use crate::builder::{Builder, builder};
 
+/// More than any process has: 1 TiB.
+const MOST_L1_BYTES: u64 = 1 << 40;
+
 /// The configuration of a cache: what operators set.
 ///
 /// Passwords in it are never shown by `Debug`.
@@ -77,6 +81,8 @@ pub struct Config {
     pub redis_retry_delay: Duration,
     /// `CACHE_TTL_DEFAULT`, `_SHORT`, `_MEDIUM`, `_LONG`.
     pub ttl_classes: TtlClasses,
+    /// The most bytes that L1 may hold; 0: no L1. Default: 64 MiB.
+    pub l1_bytes: u64,
     /// `CACHE_COMPRESSION_ENABLED`: whether namespaces that leave it to the cache compress.
     pub compression_enabled: bool,
     /// `CACHE_COMPRESSION_THRESHOLD`: values up to this many bytes are stored plain.
@@ -160,6 +166,7 @@ impl Config {
                 medium: seconds("CACHE_TTL_MEDIUM", 1800)?,
                 long: seconds("CACHE_TTL_LONG", 7200)?,
             },
+            l1_bytes: settings.number("CACHE_L1_BYTES", "bytes", 0..=MOST_L1_BYTES, 64 << 20)?,
             compression_enabled: settings.switch("CACHE_COMPRESSION_ENABLED", has_codec)?,
             compression_threshold_bytes: settings.number(
                 "CACHE_COMPRESSION_THRESHOLD",
@@ -301,6 +308,7 @@ impl Config {
         let mut builder = builder()
             .key_prefix(&self.redis_key_prefix)
             .ttl_classes(self.ttl_classes)
+            .l1_bytes(self.l1_bytes)
             .compression(compression)
             .compression_threshold_bytes(self.compression_threshold_bytes);
         for namespace in &self.namespaces {

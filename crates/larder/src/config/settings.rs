@@ -13,7 +13,7 @@ use super::namespaces;
 use super::secret::Secret;
 
 /// All names there are, as in the environment.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "REDIS_URL",
     "REDIS_CLUSTER_NODES",
     "REDIS_PASSWORD",
@@ -24,6 +24,7 @@ const NAMES: [&str; 19] = [
     "CACHE_TTL_SHORT",
     "CACHE_TTL_MEDIUM",
     "CACHE_TTL_LONG",
+    "CACHE_L1_BYTES",
     "CACHE_COMPRESSION_ENABLED",
     "CACHE_COMPRESSION_THRESHOLD",
     "CACHE_COMPRESSION_ALGORITHM",

@@ -54,6 +54,7 @@ fn nothing_set_is_all_defaults() {
         (3, Duration::from_millis(200))
     );
     assert_eq!(config.ttl_classes, larder::TtlClasses::default());
+    assert_eq!(config.l1_bytes, 64 << 20);
     assert_eq!(
         (
             config.compression_enabled,
@@ -130,6 +131,11 @@ fn numbers() {
         &["-1", "1001", "many"],
         "attempts from 0 to 1000",
     );
+    let l1_bytes = |config: &Config| config.l1_bytes;
+    check("CACHE_L1_BYTES", "0", l1_bytes, 0);
+    check("CACHE_L1_BYTES", "1099511627776", l1_bytes, 1 << 40);
+    let bad = ["-1", "1099511627777", "64 MiB"];
+    refuse("CACHE_L1_BYTES", &bad, "bytes from 0 to 1099511627776");
     let threshold = |config: &Config| config.compression_threshold_bytes;
     check("CACHE_COMPRESSION_THRESHOLD", "0", threshold, 0);
     check(
@@ -399,7 +405,7 @@ fn every_variable_is_documented() {
         .skip(1)
         .step_by(2)
         .collect();
-    assert_eq!(names.len(), 19);
+    assert_eq!(names.len(), 20);
     for name in names {
         assert!(
             source.contains(&format!("| `{name}` |")),
