@@ -11,7 +11,7 @@ pub(crate) struct Compress {
     pub(crate) codec: Option<Arc<dyn Codec>>,
     #[cfg_attr(
         not(feature = "compression"),
-        expect(dead_code, reason = "for the codec that is there by default")
+        allow(dead_code, reason = "for the codec that is there by default")
     )]
     pub(crate) threshold_bytes: usize,
 }
