@@ -44,6 +44,9 @@ const MAY_NAME_REDIS_CLIENT: &[&str] = &["redis-backend", "benches"];
 /// They work on any backend.
 const NEVER_NAME_REDIS: &[&str] = &["patterns", "automation"];
 
+/// They meet analytics through the observer only, so that who wants none builds none.
+const WITHOUT_ANALYTICS: &[&str] = &["cache", "patterns"];
+
 #[test]
 fn the_workspace_keeps_its_tiers() {
     let found = violations(&packages::load());
@@ -73,6 +76,9 @@ fn every_rule_can_be_broken() {
     );
     check("nonsense", normal("cache"), "add `nonsense` to TIERS");
     check("cache", normal("nonsense"), "add `nonsense` to TIERS");
+    let mut sketches = normal("keyspace");
+    sketches.features = vec!["analytics".to_owned()];
+    check("cache", sketches, "cache asks for analytics");
     check("keyspace", external("redis"), "keyspace depends on `redis`");
     check("testkit", external("redis"), "testkit depends on `redis`");
     check(
@@ -107,6 +113,7 @@ fn violations(packages: &[Package]) -> Vec<String> {
         found.extend(wrong_name(package));
         for dependency in &package.dependencies {
             found.extend(names_redis(package, dependency));
+            found.extend(asks_for_analytics(package, dependency));
             if let Some(folder) = &dependency.folder {
                 found.extend(wrong_direction(package, folder, dependency.is_dev));
             }
@@ -148,6 +155,14 @@ fn names_redis(package: &Package, dependency: &Dependency) -> Option<String> {
             package.folder
         )
     })
+}
+
+fn asks_for_analytics(package: &Package, dependency: &Dependency) -> Option<String> {
+    let folder = package.folder.as_str();
+    let is_wrong = !dependency.is_dev
+        && WITHOUT_ANALYTICS.contains(&folder)
+        && dependency.features.iter().any(|name| name == "analytics");
+    is_wrong.then(|| format!("{folder} asks for analytics, which observe it"))
 }
 
 fn wrong_name(package: &Package) -> Option<String> {
@@ -195,6 +210,7 @@ fn normal(folder: &str) -> Dependency {
     Dependency {
         name,
         folder: Some(folder.to_owned()),
+        features: Vec::new(),
         is_dev: false,
     }
 }
@@ -210,6 +226,7 @@ fn external(name: &str) -> Dependency {
     Dependency {
         name: name.to_owned(),
         folder: None,
+        features: Vec::new(),
         is_dev: false,
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Dependency {
     pub(crate) name: String,
     /// The folder of a workspace crate.
     pub(crate) folder: Option<String>,
+    /// The features that are asked for.
+    pub(crate) features: Vec<String>,
     /// Whether only tests use it.
     pub(crate) is_dev: bool,
 }
@@ -57,6 +59,9 @@ fn read(package: &Value, root: &Path) -> Package {
         folder: dependency["path"]
             .as_str()
             .map(|path| folder_name(Path::new(path))),
+        features: items(&dependency["features"])
+            .map(|feature| text(feature).to_owned())
+            .collect(),
         is_dev: dependency["kind"] == "dev",
     });
     Package {
