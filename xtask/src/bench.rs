@@ -9,7 +9,7 @@ const PACKAGE: &str = "larder-benches";
 /// The suites that are no criterion suites, and the feature that adds other caches to one.
 const HOT_PATH: &str = "hot-path";
 const PEERS: &str = "peers";
-const WITH_OWN_ARGUMENTS: [&str; 3] = ["freshness", "patterns", "payload"];
+const WITH_OWN_ARGUMENTS: [&str; 4] = ["freshness", "keyspace", "patterns", "payload"];
 
 /// `cargo xtask bench [SUITE] [-- ARGS]`
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {

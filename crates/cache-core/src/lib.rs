@@ -33,6 +33,7 @@ mod glob;
 mod inspect;
 mod journal;
 mod key;
+mod key_pattern;
 mod namespace;
 mod notifier;
 mod observer;
@@ -70,11 +71,12 @@ pub use self::journal::{
 pub use self::key::{
     Key, KeyPrefix, MAX_KEY_BYTES, MAX_PREFIX_BYTES, check_key, check_prefix, key_from_bytes,
 };
+pub use self::key_pattern::KeyPattern;
 pub use self::namespace::{Encryption, Format, L1, Namespace};
 pub use self::notifier::{LogNotifier, Notice, Notifier, Severity};
 pub use self::observer::{
-    CircuitState, Event, LoadOutcome, MissReason, Observer, Observers, Origin, RefusalReason,
-    Space, Tier,
+    CircuitState, Event, KeptFrom, LoadOutcome, MissReason, Observer, Observers, Origin,
+    RefusalReason, Space, Tier,
 };
 pub use self::random::{Random, SystemRandom};
 pub use self::schema::{Cacheable, Earlier, Schema};

@@ -6,6 +6,7 @@ use crate::compression::Compression;
 use crate::early_refresh::EarlyRefresh;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key::check_prefix;
+use crate::key_pattern::KeyPattern;
 use crate::schema::{Cacheable, Schema};
 use crate::tag::Tag;
 use crate::ttl::{self, Ttl};
@@ -45,6 +46,9 @@ pub struct Namespace {
     pub early_refresh: EarlyRefresh,
     /// Tags that every value carries. Default: none.
     pub tags: Vec<String>,
+    /// What its keys look like: where there are patterns, each key is of one of them.
+    /// Default: none, any key.
+    pub key_patterns: Vec<KeyPattern>,
     /// By how much a time to live may be shortened at random, so that values stored
     /// together don't expire together; a share of 1. An exact time to live that a single
     /// call asks for is never changed, and none is under [`EarlyRefresh::Threshold`].
@@ -61,6 +65,9 @@ pub struct Namespace {
     pub l1: L1,
     /// The largest serialized value, in bytes. Default: 64 MiB.
     pub max_value_bytes: usize,
+    /// How many bytes its entries may take in the backend, keys counted in; the oldest go when
+    /// they take more, some seconds later. `None`: as many as there are. Default: `None`.
+    pub quota_bytes: Option<u64>,
     /// How values are serialized. Default: [`Format::MessagePack`].
     pub format: Format,
     /// The type that is stored; entries of another one are read through it where that is
@@ -148,12 +155,14 @@ impl Namespace {
             throttle: Duration::from_secs(5),
             early_refresh: EarlyRefresh::default(),
             tags: Vec::new(),
+            key_patterns: Vec::new(),
             jitter: 0.1,
             negative_ttl: Some(Duration::from_secs(30)),
             compression: Compression::Default,
             encryption: Encryption::Off,
             l1: L1::Default,
             max_value_bytes: 64 << 20,
+            quota_bytes: None,
             format: Format::MessagePack,
             schema: None,
         }
@@ -215,6 +224,15 @@ impl Namespace {
         self
     }
 
+    /// Adds one of the [`key_patterns`](Namespace::key_patterns), such as `user_profile` for
+    /// `profile:{id}`; [`KeyPattern`] has the grammar.
+    #[must_use]
+    pub fn key_pattern(mut self, name: impl AsRef<str>, template: impl AsRef<str>) -> Self {
+        let pattern = KeyPattern::new(name.as_ref(), template.as_ref());
+        self.key_patterns.push(pattern);
+        self
+    }
+
     /// Sets [`jitter`](Namespace::jitter).
     #[must_use]
     pub fn jitter(mut self, share: f64) -> Self {
@@ -254,6 +272,13 @@ impl Namespace {
     #[must_use]
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = bytes;
+        self
+    }
+
+    /// Sets [`quota_bytes`](Namespace::quota_bytes).
+    #[must_use]
+    pub fn quota_bytes(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.quota_bytes = bytes.into();
         self
     }
 
@@ -318,6 +343,7 @@ impl Namespace {
             .check()
             .map_err(|error| self.in_context(error))?;
         Tag::list(&self.tags).map_err(|error| self.in_context(error))?;
+        self.check_key_patterns()?;
         if !(0.0..=1.0).contains(&self.jitter) {
             return Err(self
                 .refuse("jitter is a share from 0.0 to 1.0")
@@ -328,11 +354,22 @@ impl Namespace {
                 .refuse("max_value_bytes must be 1 byte to 512 MiB, the longest Redis string")
                 .with("found", self.max_value_bytes));
         }
+        if let Some(bytes) = self
+            .quota_bytes
+            .filter(|bytes| *bytes < Self::MIN_QUOTA_BYTES)
+        {
+            return Err(self
+                .refuse("quota_bytes must be 64 KiB at least, or every few writes would pass it")
+                .with("found", bytes));
+        }
         Ok(())
     }
 
     /// The most that [`max_value_bytes`](Namespace::max_value_bytes) can be: 512 MiB.
     pub const MAX_VALUE_BYTES: usize = 512 << 20;
+
+    /// The least that [`quota_bytes`](Namespace::quota_bytes) can be: 64 KiB.
+    pub const MIN_QUOTA_BYTES: u64 = 64 << 10;
 
     fn exact_ttl(&self) -> Option<Duration> {
         match self.ttl {
@@ -348,11 +385,11 @@ impl Namespace {
         }
     }
 
-    fn refuse(&self, message: &'static str) -> Error {
+    pub(crate) fn refuse(&self, message: &'static str) -> Error {
         self.in_context(Error::new(ErrorKind::Config, message))
     }
 
-    fn in_context(&self, error: Error) -> Error {
+    pub(crate) fn in_context(&self, error: Error) -> Error {
         error.with("namespace", format!("{:?}", self.name))
     }
 }
@@ -377,6 +414,8 @@ mod tests {
         check(&users().jitter(-0.1), "jitter");
         check(&users().jitter(f64::NAN), "jitter");
         check(&users().max_value_bytes(0), "max_value_bytes");
+        check(&users().quota_bytes(0), "quota_bytes");
+        check(&users().quota_bytes(65_535), "64 KiB");
         check(&users().early_refresh(f64::NAN), "early_refresh");
         check(
             &users().early_refresh(EarlyRefresh::Threshold(1.0)),

@@ -200,7 +200,22 @@ pub enum Event<'a> {
         /// Its size.
         bytes: usize,
     },
-    /// L1 took an entry in, in place of what it held of the key before.
+    /// A namespace took more bytes in the backend than it may, and its oldest entries were
+    /// deleted.
+    QuotaEnforced {
+        /// Where.
+        space: Space<'a>,
+        /// The bytes it may take.
+        quota_bytes: u64,
+        /// The bytes it took.
+        used_bytes: u64,
+        /// How many entries were deleted.
+        entries: u64,
+        /// Their bytes.
+        deleted_bytes: u64,
+    },
+    /// L1 took an entry in, in place of what it held of the key before. Where a read found it
+    /// in the backend, that is told next.
     Kept {
         /// Where.
         space: Space<'a>,
@@ -208,6 +223,8 @@ pub enum Event<'a> {
         key: &'a str,
         /// The weight of the entry.
         bytes: u64,
+        /// Where from.
+        from: KeptFrom,
     },
     /// L1 dropped an entry to stay within its bytes.
     Evicted {
@@ -263,6 +280,15 @@ pub enum Origin {
     Written,
     /// A loader, after a miss or to refresh it.
     Loaded,
+}
+
+/// Where L1 took an entry from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeptFrom {
+    /// The backend, where a read found it.
+    Backend,
+    /// A write or a load of this process.
+    Change,
 }
 
 /// Why a read missed.

@@ -72,6 +72,18 @@ impl Tag {
     }
 }
 
+impl AsRef<str> for Tag {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.0.as_ref().into()
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -87,6 +99,7 @@ impl fmt::Debug for Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::KeyPrefix;
 
     #[test]
     fn lists_are_sorted_and_bounded() {
@@ -103,8 +116,52 @@ mod tests {
 
     #[test]
     fn refuses_bad_tags() {
-        for tag in ["", "a\tb", &"x".repeat(256)] {
-            assert_eq!(Tag::new(tag).unwrap_err().kind(), ErrorKind::InvalidTag);
+        let megabyte = "x".repeat(1 << 20);
+        for (tag, bytes) in [
+            ("", 0),
+            ("a\tb", 3),
+            ("a\0", 2),
+            ("\r\n", 2),
+            ("\u{85}", 2),
+            (&megabyte[..256], 256),
+            (&megabyte, 1 << 20),
+        ] {
+            let error = Tag::new(tag).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidTag);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "a tag must have 1 to 255 bytes and no control characters (bytes: {bytes})"
+                )
+            );
+        }
+        let ten_thousand = (0..10_000).map(|n| n.to_string());
+        let many = Tag::list(ten_thousand).unwrap_err();
+        assert_eq!(many.kind(), ErrorKind::InvalidTag);
+        assert_eq!(
+            many.to_string(),
+            "an entry can carry 64 tags and 4000 bytes of them; use fewer, wider tags"
+        );
+    }
+
+    #[test]
+    fn tags_named_like_something_internal_are_tags() {
+        let app = KeyPrefix::new("app").unwrap();
+        let unusual = [
+            "app~e:n:users",
+            "~",
+            "app:users:7",
+            "t:x",
+            "{evil}",
+            "%7Bevil%7D",
+        ];
+        let epochs: Vec<_> = unusual
+            .map(|tag| app.tag_epoch(&Tag::new(tag).unwrap()))
+            .to_vec();
+        for (index, epoch) in epochs.iter().enumerate() {
+            assert!(epoch.as_str().starts_with("app~e:t:"), "{epoch}");
+            assert!(!epoch.as_str().contains(['{', '}']), "{epoch}");
+            assert!(!epochs[..index].contains(epoch), "{epoch}");
         }
     }
 }

@@ -1,23 +1,25 @@
 //! The construction of a cache.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use larder_cache_core::{
     Backend, Cipher, Clock, Codec, Compression, Error, ErrorKind, KeyPrefix, Namespace, Observer,
     Observers, Random, Result, SystemClock, SystemRandom, TtlClasses,
 };
-use larder_keyspace::Keyspace;
+use larder_keyspace::{Dependencies, Keyspace, Target};
 use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
+use crate::cascade;
 use crate::epochs::Epochs;
 use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::Flights;
 use crate::payload::Payload;
 use crate::shared::Shared;
+use crate::spaces::Spaces;
 use crate::tasks::Tasks;
 
 /// Settings of a cache, before there is one.
@@ -26,6 +28,7 @@ use crate::tasks::Tasks;
 pub struct CacheBuilder {
     key_prefix: String,
     namespaces: Vec<Namespace>,
+    dependencies: Vec<(Target, Target)>,
     ttl_classes: TtlClasses,
     l1_bytes: u64,
     budget: Duration,
@@ -48,6 +51,7 @@ impl Default for CacheBuilder {
         Self {
             key_prefix: "app".to_owned(),
             namespaces: Vec::new(),
+            dependencies: Vec::new(),
             ttl_classes: TtlClasses::default(),
             l1_bytes: 64 << 20,
             budget: Duration::from_millis(250),
@@ -82,6 +86,14 @@ impl CacheBuilder {
     /// Registers a namespace besides the four defaults, or in place of one of them.
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespaces.push(namespace);
+        self
+    }
+
+    /// Says that something depends on something else, which
+    /// [`invalidate_cascade`](Cache::invalidate_cascade) follows: the first is to be invalidated
+    /// where the second is. Default: nothing does.
+    pub fn depends(mut self, dependent: Target, on: Target) -> Self {
+        self.dependencies.push((dependent, on));
         self
     }
 
@@ -191,9 +203,10 @@ impl CacheBuilder {
     /// Builds the cache over a backend.
     ///
     /// # Errors
-    /// Kind `Config` or `InvalidTtl`, saying which setting can't work.
+    /// Kind `Config` or `InvalidTtl`, saying which setting can't work; for dependencies, as
+    /// [`CacheDependencies::add`](crate::CacheDependencies::add) has them.
     pub fn build(self, backend: Arc<dyn Backend>) -> Result<Cache> {
-        let keyspace = self.validated()?;
+        let (keyspace, dependencies) = self.validated()?;
         let observers = self.observers();
         let clock = Arc::clone(&self.clock);
         let l1 = Memory::new(self.l1_bytes, clock, observers.clone(), self.guards)?;
@@ -212,6 +225,7 @@ impl CacheBuilder {
             refresh_permits: Arc::new(Semaphore::new(self.max_concurrent_refreshes)),
             backend,
             keyspace,
+            dependencies,
             l1,
             flights: Arc::new(Flights::new()),
             refreshing: Arc::default(),
@@ -223,7 +237,7 @@ impl CacheBuilder {
             clock: self.clock,
             random: self.random,
             observers,
-            spaces: RwLock::default(),
+            spaces: Spaces::default(),
             tasks: Tasks::new(),
         });
         shared.watch_backend(self.l1_bytes > 0);
@@ -238,7 +252,7 @@ impl CacheBuilder {
         self.validated().map(drop)
     }
 
-    fn validated(&self) -> Result<Keyspace> {
+    fn validated(&self) -> Result<(Keyspace, Dependencies)> {
         self.ttl_classes.validate()?;
         let refuse = |message: &'static str| Err(Error::new(ErrorKind::Config, message));
         if self.budget.is_zero() {
@@ -259,8 +273,15 @@ impl CacheBuilder {
             payload.check(namespace)?;
             keyspace.register(namespace.clone())?;
         }
-        Ok(keyspace)
+        let dependencies = Dependencies::new();
+        for (dependent, on) in &self.dependencies {
+            cascade::check(dependent, &keyspace)?;
+            cascade::check(on, &keyspace)?;
+            dependencies.add(dependent.clone(), on.clone())?;
+        }
+        Ok((keyspace, dependencies))
     }
+
     fn payload(&self, leaves_process: bool) -> Payload {
         Payload {
             codec: self.codec.clone(),

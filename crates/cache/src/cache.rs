@@ -1,9 +1,10 @@
 //! The cache of a process.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{Backend, KeyPrefix, Namespace, Result};
+use larder_keyspace::{BuiltKey, KeyOptions, Verdict};
 
 use crate::handle::NamespaceHandle;
 use crate::health::Health;
@@ -43,6 +44,10 @@ impl Cache {
         }
     }
 
+    pub(crate) fn hold(&self) -> &Hold {
+        &self.shared
+    }
+
     /// The handle of a namespace.
     ///
     /// # Errors
@@ -53,7 +58,7 @@ impl Cache {
         self.shared.payload.check(&registered.settings())?;
         Ok(NamespaceHandle {
             shared: self.shared.clone(),
-            space: self.shared.space(registered),
+            space: self.shared.spaces.of(registered),
         })
     }
 
@@ -66,13 +71,10 @@ impl Cache {
     pub fn register(&self, namespace: Namespace) -> Result<NamespaceHandle> {
         let name = namespace.name.clone();
         self.shared.payload.check(&namespace)?;
-        let before = self
-            .shared
-            .keyspace
-            .get(&name)
-            .map(|known| known.settings());
+        let before = self.shared.keyspace.find(&name);
+        let before = before.map(|known| known.settings());
         let registered = self.shared.keyspace.register(namespace)?;
-        if before.is_ok_and(|before| before != registered.settings()) {
+        if before.is_some_and(|before| before != registered.settings()) {
             self.shared.outdate_space(registered.id());
         }
         self.namespace(&name)
@@ -109,12 +111,54 @@ impl Cache {
         Ok(key.as_str().to_owned())
     }
 
-    /// Says whether a key can be used in a namespace.
+    /// Builds a key with tags, of a pattern of its namespace, and if asked so from what is no
+    /// key as it stands: what a write of its value takes.
     ///
     /// # Errors
-    /// Kind `UnknownNamespace`, or `InvalidKey` with the rule that is broken.
-    pub fn validate_key(&self, key: &str, namespace: &str) -> Result<()> {
-        self.shared.keyspace.validate_key(key, namespace)
+    /// Kind `UnknownNamespace`, `Config` for a pattern that the namespace does not have,
+    /// `InvalidTag`; kind `InvalidKey` with all that is wrong with the key.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::Arc;
+    /// use larder_cache::{CacheBuilder, KeyOptions, SetOptions};
+    /// use larder_cache_core::Namespace;
+    /// use larder_memory_backend::MemoryBackend;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> larder_cache_core::Result<()> {
+    /// let users = Namespace::new("users").key_pattern("user_profile", "profile:{id}");
+    /// let backend = Arc::new(MemoryBackend::new(64 << 20));
+    /// let cache = CacheBuilder::new().namespace(users).build(backend)?;
+    /// let options = KeyOptions::new().tags(["active"]).pattern("user_profile");
+    /// let key = cache.build_key_with("profile:7", "users", &options)?;
+    /// let users = cache.namespace("users")?.typed::<String>();
+    /// let tagged = SetOptions::new().tags(key.tags.clone());
+    /// users.set_with(&key, "Ada".to_owned(), tagged).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn build_key_with(
+        &self,
+        key: impl AsRef<[u8]>,
+        namespace: &str,
+        options: &KeyOptions,
+    ) -> Result<BuiltKey> {
+        self.shared.keyspace.build_key_with(key, namespace, options)
+    }
+
+    /// Judges a key: whether it can be used in a namespace, if not all that speaks against
+    /// it, and what would be better. `pattern` names the one that it must be of; without it,
+    /// any of the namespace's does.
+    ///
+    /// # Errors
+    /// Kind `UnknownNamespace`, or `Config` for a pattern that the namespace does not have.
+    /// What is wrong with the key is no error of this call.
+    pub fn validate_key(
+        &self,
+        key: impl AsRef<[u8]>,
+        namespace: &str,
+        pattern: Option<&str>,
+    ) -> Result<Verdict> {
+        self.shared.keyspace.validate_key(key, namespace, pattern)
     }
 
     /// The backend, for what works beside the cache, such as analytics that processes share.
@@ -144,8 +188,7 @@ impl Cache {
     /// No round trip.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let spaces = &self.shared.spaces;
-        let spaces = spaces.read().unwrap_or_else(PoisonError::into_inner);
+        let spaces = self.shared.spaces.list();
         let namespaces = spaces
             .iter()
             .map(|space| space.counters.snapshot(space.registered.name()))

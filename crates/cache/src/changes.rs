@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use larder_cache_core::Glob;
+use larder_cache_core::{Glob, KeptFrom};
 
 use crate::guards::Guard;
 use crate::l1::{Generation, Slot};
@@ -112,7 +112,7 @@ impl<'a> Change<'a> {
             return;
         }
         let settings = self.space.settings();
-        let physical = |(key, _): &(&str, _)| self.shared.physical_key(&settings, key).ok();
+        let physical = |(key, _): &(&str, _)| self.shared.stored_key(&settings, key).ok();
         let physical: Vec<_> = keys.iter().filter_map(physical).collect();
         if made == Made::Replaced {
             pending.replaced(&physical);
@@ -129,7 +129,7 @@ impl<'a> Change<'a> {
         let (shared, space) = (self.shared, self.space.id());
         if shared.guards.hold(Guard::OwnChanges) {
             let weight = shared.l1.supersede(space, key, slot, sample);
-            shared.tell_kept(self.space, key, weight);
+            shared.tell_kept(self.space, key, weight, KeptFrom::Change);
             shared.flights.detach(space, key);
         }
     }
@@ -144,7 +144,7 @@ impl Drop for Change<'_> {
         if self.outdates {
             let settings = self.space.settings();
             let keys = self.keys.iter();
-            let physical = |(key, _): &(&str, _)| self.shared.physical_key(&settings, key).ok();
+            let physical = |(key, _): &(&str, _)| self.shared.stored_key(&settings, key).ok();
             self.shared.remember_failed(keys.filter_map(physical));
         }
     }

@@ -173,7 +173,7 @@ impl Shared {
         let name = format!("dictionary {}", settings.name);
         let spawned = self.tasks.spawn(name, async move {
             if let Some(shared) = me.upgrade() {
-                let space = shared.space(registered);
+                let space = shared.spaces.of(registered);
                 if let Err(error) = shared.tend(&space).await {
                     let namespace = space.registered.name();
                     tracing::debug!(%error, namespace, "its dictionary waits");
@@ -294,7 +294,13 @@ impl Shared {
         Ok(())
     }
 
-    async fn internal_write(&self, key: Key, body: Bytes, budget: &mut Budget) -> Result<Write> {
+    /// The write of something internal, to be kept for 30 days.
+    pub(crate) async fn internal_write(
+        &self,
+        key: Key,
+        body: Bytes,
+        budget: &mut Budget,
+    ) -> Result<Write> {
         let now = self.server_time(&key, budget).await?;
         let mut header = Header::new(Kind::Value, now);
         header.freshness = Freshness::from(now, None, Some(DICTIONARY_TTL));
@@ -317,7 +323,12 @@ impl Shared {
         Ok(found.filter(|dictionary| dictionary.id() == id))
     }
 
-    async fn read_internal(&self, key: Key, budget: &mut Budget) -> Result<Option<Bytes>> {
+    /// Reads something internal.
+    pub(crate) async fn read_internal(
+        &self,
+        key: Key,
+        budget: &mut Budget,
+    ) -> Result<Option<Bytes>> {
         let (backend, keys) = (&self.backend, [key]);
         let found = self.call("get", budget, |call| backend.get(&keys, call));
         let stored = match found.await {

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_core::Stream;
 use larder_cache_core::{
-    Cursor, Event, Glob, Head, Header, Key, Lifetime, Namespace, Result, Space, Standing, Ttl,
+    Cursor, Event, Glob, Head, Header, Key, Lifetime, Namespace, Result, Space, Standing, Tag, Ttl,
     entry::MAX_HEADER_BYTES,
 };
 
@@ -15,14 +14,10 @@ use crate::hold::Hold;
 use crate::l1::Outlook;
 use crate::lifetime;
 use crate::reading::Fresh;
-use crate::scan;
 use crate::shared::{Budget, Shared, SpaceState};
 use crate::stats::NamespaceStats;
 use crate::typed::TypedCache;
 use crate::value::Value;
-
-/// How many keys a scan asks for at a time.
-const SCAN_PAGE: usize = 512;
 
 /// A namespace of a cache. Cheap to clone; all clones share one cache.
 ///
@@ -107,20 +102,26 @@ impl NamespaceHandle {
     ) -> Result<u64> {
         let keys: Vec<K> = keys.into_iter().collect();
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        self.delete_keys(&keys, &mut self.shared.budget(None)).await
+        let physical = self.shared.physical_keys(&self.settings(), &keys)?;
+        let mut budget = self.shared.budget(None);
+        self.delete_keys(&keys, &physical, &mut budget).await
     }
 
-    async fn delete_keys(&self, keys: &[&str], budget: &mut Budget) -> Result<u64> {
+    pub(crate) async fn delete_keys(
+        &self,
+        keys: &[&str],
+        physical: &[Key],
+        budget: &mut Budget,
+    ) -> Result<u64> {
         if keys.is_empty() {
             return Ok(0);
         }
-        let physical = self.shared.physical_keys(&self.settings(), keys)?;
         let named = keys.iter().copied();
         let change = Change::begin(&self.shared, &self.space, named);
         let backend = &self.shared.backend;
         let deleted = self
             .shared
-            .call("delete", budget, |call| backend.delete(&physical, call))
+            .call("delete", budget, |call| backend.delete(physical, call))
             .await?;
         change.made_away();
         let space = self.space.registered.space();
@@ -147,7 +148,8 @@ impl NamespaceHandle {
         while let Some(at) = cursor {
             let (keys, next) = self.scan_page(at, &pattern, &mut budget).await?;
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            deleted += self.delete_keys(&keys, &mut budget).await?;
+            let physical = self.shared.stored_keys(&self.settings(), &keys)?;
+            deleted += self.delete_keys(&keys, &physical, &mut budget).await?;
             cursor = next;
             budget = self.shared.budget(None);
         }
@@ -239,55 +241,18 @@ impl NamespaceHandle {
         lifetime::of_value(ttl, &self.settings(), ttl_classes, &**random)
     }
 
-    /// The keys that match a Redis glob pattern and that `get` would find in the backend,
-    /// as a stream of batches. A key present all the while is in at least one of them.
-    ///
-    /// # Cost
-    /// A scan of the whole backend, a page of 512 keys at a time, and the headers of the
-    /// keys of each page. Nothing is read ahead. The budget is per page.
-    pub fn scan(&self, pattern: &str) -> impl Stream<Item = Result<Vec<String>>> + Send + use<> {
-        scan::pages(self.clone(), Glob::new(pattern))
-    }
-
-    /// One page of a scan: the user keys of this namespace that match.
-    pub(crate) async fn scan_page(
-        &self,
-        at: Cursor,
-        pattern: &Glob,
-        budget: &mut Budget,
-    ) -> Result<(Vec<String>, Option<Cursor>)> {
-        let settings = self.settings();
-        let prefix = self.shared.keyspace.prefix();
-        let physical = scan::physical_pattern(&prefix.namespace_start(&settings.prefix), pattern);
-        let backend = &self.shared.backend;
-        let page = self
-            .shared
-            .call("scan", budget, |call| {
-                backend.scan(at, &physical, SCAN_PAGE, call)
-            })
-            .await?;
-        let ours = page.keys.iter().filter_map(|key| {
-            let key = prefix.user_key(&settings.prefix, key)?;
-            pattern.matches(&key).then(|| key.into_owned())
-        });
-        Ok((ours.collect(), page.next))
-    }
-
-    /// Of these keys, those that `get` would find.
-    pub(crate) async fn only_fresh(
-        &self,
-        keys: Vec<String>,
-        budget: &mut Budget,
-    ) -> Result<Vec<String>> {
-        let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let physical = self.shared.physical_keys(&self.settings(), &texts)?;
-        let fresh = self.fresh_among(&physical, budget).await?;
-        let keys = keys.into_iter().zip(fresh);
-        Ok(keys.filter_map(|(key, fresh)| fresh.map(|_| key)).collect())
-    }
-
     /// For each key, how long the backend will answer `get` with a value.
     async fn fresh_among(&self, keys: &[Key], budget: &mut Budget) -> Result<Vec<Option<Fresh>>> {
+        self.fresh_with(None, keys, budget).await
+    }
+
+    /// The same for values that carry a tag; `None` for all others.
+    pub(crate) async fn fresh_with(
+        &self,
+        tag: Option<&Tag>,
+        keys: &[Key],
+        budget: &mut Budget,
+    ) -> Result<Vec<Option<Fresh>>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -303,6 +268,7 @@ impl NamespaceHandle {
         let known = keys.iter().zip(heads).map(|(key, head)| {
             let head = head.filter(|_| !self.shared.pending.holds(key));
             head.and_then(read)
+                .filter(|(header, _)| carries(header, tag))
         });
         let known: Vec<_> = known.collect();
         let headers = || known.iter().flatten().map(|(header, _)| header);
@@ -331,6 +297,10 @@ impl NamespaceHandle {
         }
         Ok(fresh)
     }
+}
+
+fn carries(header: &Header, tag: Option<&Tag>) -> bool {
+    tag.is_none_or(|tag| header.tags.iter().any(|of| of.tag == *tag))
 }
 
 /// How long a value will be found.

@@ -5,7 +5,7 @@ use larder_cache_core::{EpochChange, Event, Invalidation, Key, Result, Tag, Tags
 use crate::changes::Change;
 use crate::guards::Guard;
 use crate::handle::NamespaceHandle;
-use crate::shared::Shared;
+use crate::shared::{Budget, Shared};
 
 /// How many entries an invalidation met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,19 +87,24 @@ impl NamespaceHandle {
     /// # Errors
     /// As [`delete`](NamespaceHandle::delete).
     pub async fn mark_stale(&self, key: impl AsRef<str>) -> Result<bool> {
-        let key = key.as_ref();
-        let physical = [self.shared.physical_key(&self.settings(), key)?];
         let mut budget = self.shared.budget(None);
-        let change = Change::begin(&self.shared, &self.space, [key]);
+        let marked = self.mark_keys_stale(&[key.as_ref()], &mut budget).await?;
+        Ok(marked > 0)
+    }
+
+    /// Makes values stale, and says how many there were.
+    pub(crate) async fn mark_keys_stale(&self, keys: &[&str], budget: &mut Budget) -> Result<u64> {
+        let physical = self.shared.physical_keys(&self.settings(), keys)?;
+        let change = Change::begin(&self.shared, &self.space, keys.iter().copied());
         let backend = &self.shared.backend;
         let marked = self
             .shared
-            .call("mark_stale", &mut budget, |call| {
+            .call("mark_stale", budget, |call| {
                 backend.mark_stale(&physical, call)
             })
             .await?;
         change.made_stale();
-        Ok(marked.into_iter().any(|marked| marked))
+        Ok(marked.into_iter().map(u64::from).sum())
     }
 }
 
@@ -126,7 +131,7 @@ impl Shared {
 
     /// Changes epochs that one namespace or any stands on, and drops what this process knows
     /// of them before and after.
-    async fn change_epochs(
+    pub(crate) async fn change_epochs(
         &self,
         epochs: Vec<(Key, Vec<Tag>)>,
         effect: Invalidation,
@@ -149,7 +154,7 @@ impl Shared {
 
 /// A change of epochs whose outcome is not known. Dropped before it is, it may have
 /// happened.
-struct ChangingEpochs<'a> {
+pub(crate) struct ChangingEpochs<'a> {
     shared: &'a Shared,
     keys: &'a [Key],
     /// The namespace that stands on them; `None`: any may.
@@ -162,7 +167,7 @@ struct ChangingEpochs<'a> {
 impl<'a> ChangingEpochs<'a> {
     /// From here on a load that is under way can't have known these epochs: the backend may
     /// change them before it says so.
-    fn begin(shared: &'a Shared, keys: &'a [Key], space: Option<u32>) -> Self {
+    pub(crate) fn begin(shared: &'a Shared, keys: &'a [Key], space: Option<u32>) -> Self {
         let changing = Self {
             shared,
             keys,

@@ -34,6 +34,7 @@
 
 mod builder;
 mod cache;
+mod cascade;
 mod changes;
 mod dictionaries;
 mod epochs;
@@ -43,6 +44,7 @@ mod health;
 mod hold;
 mod if_absent;
 mod invalidation;
+mod keys;
 mod l1;
 mod leasing;
 mod lifetime;
@@ -52,11 +54,13 @@ mod options;
 mod payload;
 mod pending;
 mod pipeline;
+mod quota;
 mod reading;
 mod reencryption;
 mod scan;
 mod setting;
 mod shared;
+mod spaces;
 mod stats;
 mod tasks;
 mod transport;
@@ -66,8 +70,11 @@ mod watching;
 mod write_through;
 mod writing;
 
+pub use larder_keyspace::{Cascade, Dependency, Target};
+
 pub use self::builder::CacheBuilder;
 pub use self::cache::{Cache, ShutdownReport};
+pub use self::cascade::{CacheDependencies, Cascaded};
 #[cfg(feature = "simulation")]
 pub use self::guards::Guard;
 pub use self::handle::{NamespaceHandle, Remaining};
@@ -77,8 +84,12 @@ pub use self::load::{LoadError, LoadRequest, Loaded, ManyKeys, OneKey, Refreshed
 pub use self::look::Look;
 pub use self::options::{GetOptions, OnError, SetOptions};
 pub use self::pipeline::{Pipeline, PipelineReply};
+pub use self::quota::Usage;
 pub use self::reencryption::{ReencryptOptions, ReencryptReport};
 pub use self::stats::{L1Stats, NamespaceStats, Stats};
 pub use self::typed::TypedCache;
 pub use self::value::Value;
 pub use self::write_through::{WriteError, Written};
+pub use larder_keyspace::{
+    BuiltKey, KeyAdvice, KeyFault, KeyOptions, Validation, Verdict, sanitize_key, typed_key,
+};

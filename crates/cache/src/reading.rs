@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{
-    Bytes, Claim, Entry, EntryId, ErrorKind, Expiry, Header, Key, Kind, L1, MissReason, Moment,
-    Namespace, Place, Result, Standing, Tag, Timestamp,
+    Bytes, Claim, Entry, EntryId, ErrorKind, Expiry, Header, KeptFrom, Key, Kind, L1, MissReason,
+    Moment, Namespace, Place, Result, Standing, Tag, Timestamp,
 };
 
 use crate::epochs::{Source, View, staleness};
@@ -168,16 +168,6 @@ impl Shared {
             found.unwrap_or_else(|| vacant(MissReason::NotFound, sample))
         };
         Ok(found.map(in_order).collect())
-    }
-
-    pub(crate) fn physical_key(&self, settings: &Namespace, key: &str) -> Result<Key> {
-        self.keyspace.prefix().value(&settings.prefix, key)
-    }
-
-    pub(crate) fn physical_keys(&self, settings: &Namespace, keys: &[&str]) -> Result<Vec<Key>> {
-        keys.iter()
-            .map(|key| self.physical_key(settings, key))
-            .collect()
     }
 
     /// A slot for L1 whose lifetimes begin now, and that is due then; `None` where the
@@ -426,7 +416,8 @@ impl<'a> Reader<'a> {
         if let Some(slot) = slot {
             let (space, key) = (self.space.id(), stored.key);
             let weight = self.shared.l1.insert(space, key, slot, sample);
-            self.shared.tell_kept(self.space, key, weight);
+            self.shared
+                .tell_kept(self.space, key, weight, KeptFrom::Backend);
         }
         let vacancy = Vacancy {
             claim: Claim::Renew(id),

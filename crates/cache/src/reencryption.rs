@@ -200,7 +200,7 @@ impl NamespaceHandle {
         report: &mut ReencryptReport,
     ) -> Result<Vec<Outdated>> {
         let texts: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let keys = self.shared.physical_keys(&self.settings(), &texts)?;
+        let keys = self.shared.stored_keys(&self.settings(), &texts)?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }

@@ -3,26 +3,27 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use larder_cache_core::{
-    Backend, Call, Clock, Error, ErrorKind, Event, Glob, Key, Namespace, Observers, Random, Result,
-    Timestamp, TtlClasses,
+    Backend, Call, Clock, Error, ErrorKind, Event, Glob, KeptFrom, Key, Namespace, Observers,
+    Random, Result, Timestamp, TtlClasses,
 };
-use larder_keyspace::{Keyspace, Registered};
+use larder_keyspace::{Dependencies, Keyspace};
 use tokio::sync::Semaphore;
 
-use crate::dictionaries::Tended;
 use crate::epochs::{Epochs, staleness};
 use crate::guards::Guards;
 use crate::l1::Memory;
 use crate::load::{Flights, Refreshing};
 use crate::payload::Payload;
 use crate::pending::Pending;
-use crate::stats::Counters;
+use crate::spaces::Spaces;
 use crate::tasks::Tasks;
+
+pub(crate) use crate::spaces::SpaceState;
 
 /// How long the backend may take to close.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
@@ -32,6 +33,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) keyspace: Keyspace,
+    pub(crate) dependencies: Dependencies,
     pub(crate) l1: Memory,
     pub(crate) flights: Arc<Flights>,
     pub(crate) refreshing: Arc<Refreshing>,
@@ -52,19 +54,11 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) observers: Observers,
-    pub(crate) spaces: RwLock<Vec<Arc<SpaceState>>>,
+    pub(crate) spaces: Spaces,
     pub(crate) tasks: Tasks,
     pub(crate) pending: Arc<Pending>,
     /// Itself, for tasks that must not keep it alive.
     pub(crate) me: Weak<Self>,
-}
-
-/// A namespace in use, with its counters.
-#[derive(Debug)]
-pub(crate) struct SpaceState {
-    pub(crate) registered: Arc<Registered>,
-    pub(crate) counters: Counters,
-    pub(crate) dictionaries: Tended,
 }
 
 /// What is left of a call's time budget.
@@ -118,16 +112,6 @@ impl ServerTimes<'_> {
     }
 }
 
-impl SpaceState {
-    pub(crate) fn id(&self) -> u32 {
-        self.registered.id()
-    }
-
-    pub(crate) fn settings(&self) -> Arc<Namespace> {
-        self.registered.settings()
-    }
-}
-
 impl Shared {
     /// Counts an event and tells the observers.
     #[inline]
@@ -137,13 +121,20 @@ impl Shared {
     }
 
     /// Tells of what L1 took in, if it did.
-    pub(crate) fn tell_kept(&self, space: &SpaceState, key: &str, weight: Option<u64>) {
+    pub(crate) fn tell_kept(
+        &self,
+        space: &SpaceState,
+        key: &str,
+        weight: Option<u64>,
+        from: KeptFrom,
+    ) {
         if let Some(bytes) = weight {
             let space_of = space.registered.space();
             let kept = Event::Kept {
                 space: space_of,
                 key,
                 bytes,
+                from,
             };
             self.emit(space, &kept);
         }
@@ -271,29 +262,6 @@ impl Shared {
                 "the backend did not close in time"
             );
         }
-    }
-
-    pub(crate) fn space(&self, registered: Arc<Registered>) -> Arc<SpaceState> {
-        let known = |spaces: &[Arc<SpaceState>]| {
-            let same = |space: &&Arc<SpaceState>| space.id() == registered.id();
-            spaces.iter().find(same).cloned()
-        };
-        let read = self.spaces.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(space) = known(&read) {
-            return space;
-        }
-        drop(read);
-        let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(space) = known(&spaces) {
-            return space;
-        }
-        let space = Arc::new(SpaceState {
-            registered,
-            counters: Counters::default(),
-            dictionaries: Tended::default(),
-        });
-        spaces.push(Arc::clone(&space));
-        space
     }
 }
 

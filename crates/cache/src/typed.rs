@@ -23,7 +23,7 @@ use crate::value::Value;
 /// A namespace whose values are of type `V`. Cheap to clone; all clones share one cache.
 ///
 /// It is its namespace with a type fixed, so all that needs no type (`delete`, `exists`,
-/// `ttl`, `expire`, `scan`, `delete_by_pattern`) is used through it as well.
+/// `ttl`, `expire`, `keys_by_pattern`, `delete_by_pattern`) is used through it as well.
 pub struct TypedCache<V> {
     namespace: NamespaceHandle,
     values: PhantomData<fn() -> V>,

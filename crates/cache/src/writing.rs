@@ -189,5 +189,6 @@ impl Shared {
             bytes,
         };
         self.emit(space, &event);
+        self.tend_quota(space, key.len() + bytes);
     }
 }

@@ -49,6 +49,16 @@ mod memory {
         assert_eq!(measure(hit), AllocationInfo::default());
     }
 
+    #[test]
+    fn matching_a_key_allocates_nothing() {
+        let users = Namespace::new("users")
+            .key_pattern("file", "file:{id:uuid}:{name:path}")
+            .key_pattern("still", "film:{id:int}-{name}.png")
+            .key_pattern("profile", "profile:{id}");
+        check(|| users.check_key("profile:123").unwrap());
+        check(|| assert!(users.pattern_of("film:7-ending.jpg").is_none()));
+    }
+
     #[tokio::test]
     async fn a_hit_allocates_nothing() {
         let names = names();

@@ -10,7 +10,15 @@ pub(crate) struct SpaceSeed(u64);
 ///
 /// Two keys of a million have the same hash with a chance of one in 37 million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct KeyHash(pub(crate) u64);
+pub struct KeyHash(pub(crate) u64);
+
+impl KeyHash {
+    /// The hash of a key of a namespace.
+    #[must_use]
+    pub fn of(namespace: &str, key: &str) -> Self {
+        SpaceSeed::of(namespace).hash(key)
+    }
+}
 
 impl SpaceSeed {
     pub(crate) fn of(namespace: &str) -> Self {

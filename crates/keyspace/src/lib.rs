@@ -10,20 +10,28 @@
 //! let keyspace = Keyspace::new(KeyPrefix::new("app")?);
 //! keyspace.register(Namespace::new("users").prefix("user"))?;
 //! assert_eq!(keyspace.build_key("profile:123", "users")?.as_str(), "app:user:profile:123");
-//! assert!(keyspace.validate_key("", "users").is_err());
+//! assert!(!keyspace.validate_key("", "users", None)?.is_valid());
 //! # Ok::<(), larder_cache_core::Error>(())
 //! ```
 //!
 //! # What this crate does not do
-//! It stores no values and talks to no backend.
+//! It stores no values. It talks to a backend only where analytics are asked about stored keys or
+//! shared with other processes.
 
-mod defaults;
 #[cfg(feature = "analytics")]
-#[expect(dead_code, reason = "analytics and curve come next")]
+mod advice;
+#[cfg(feature = "analytics")]
+pub mod analytics;
+#[cfg(feature = "analytics")]
+mod curve;
+mod dependencies;
+#[cfg(feature = "analytics")]
 mod key_hash;
-mod keyspace;
-mod registered;
+mod keys;
+mod registry;
 
-pub use self::defaults::default_namespaces;
-pub use self::keyspace::{Keyspace, Located};
-pub use self::registered::Registered;
+pub use self::dependencies::{Cascade, Dependencies, Dependency, Target};
+pub use self::keys::{
+    BuiltKey, KeyAdvice, KeyFault, KeyOptions, Validation, Verdict, sanitize_key, typed_key,
+};
+pub use self::registry::{Keyspace, Located, Registered, default_namespaces};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache::{Cache, CacheBuilder};
+use larder_cache::{Cache, CacheBuilder, Target};
 use larder_cache_core::{
     Backend, Cipher, Clock, Codec, Compression, Namespace, Observer, Random, Result, SystemClock,
     TtlClasses,
@@ -102,6 +102,14 @@ impl Builder {
     /// place of one of them.
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.cache = self.cache.namespace(namespace);
+        self
+    }
+
+    /// Says that something depends on something else, which
+    /// [`invalidate_cascade`](Cache::invalidate_cascade) follows: the first is to be invalidated
+    /// where the second is. Default: nothing does.
+    pub fn depends(mut self, dependent: Target, on: Target) -> Self {
+        self.cache = self.cache.depends(dependent, on);
         self
     }
 
@@ -216,7 +224,8 @@ impl Builder {
     /// degraded and goes on trying), one that refuses the login is.
     ///
     /// # Errors
-    /// Kind `Config` for a setting that can't work, `Auth` for a login that is refused.
+    /// Kind `Config` for a setting that can't work or dependencies that form a cycle,
+    /// `UnknownNamespace` for a dependency on one, `Auth` for a login that is refused.
     pub async fn build(self) -> Result<Cache> {
         let mut cache = self.cache;
         if let Some(codec) = self.compress.codec()? {

@@ -53,19 +53,22 @@ mod connect;
 mod encrypt;
 
 pub use larder_cache::{
-    Affected, BackendHealth, Cache, GetOptions, Health, L1Stats, LoadError, LoadRequest, Loaded,
+    Affected, BackendHealth, BuiltKey, Cache, CacheDependencies, Cascade, Cascaded, Dependency,
+    GetOptions, Health, KeyAdvice, KeyFault, KeyOptions, L1Stats, LoadError, LoadRequest, Loaded,
     Look, ManyKeys, NamespaceHandle, NamespaceStats, OnError, OneKey, Pipeline, PipelineReply,
     ReencryptOptions, ReencryptReport, Refreshed, Remaining, SetOptions, ShutdownReport, Stats,
-    Status, TypedCache, Value, WriteError, Written,
+    Status, Target, TypedCache, Usage, Validation, Value, Verdict, WriteError, Written,
+    sanitize_key, typed_key,
 };
 #[doc(hidden)]
 pub use larder_cache_core::schema;
 pub use larder_cache_core::{
     Algorithm, Backend, Bytes, Cacheable, Cipher, Clock, Codec, Compression, Connections,
     DeadLetter, Durability, Earlier, EarlyRefresh, Encryption, Error, ErrorKind, Event, Format,
-    Glob, Invalidation, Journal, JournalDepth, L1, LoadOutcome, LogNotifier, LzStringForm,
-    MissReason, Namespace, Node, Notice, Notifier, Observer, Observers, Random, RefusalReason,
-    Result, Sequence, Severity, Space, SystemClock, Tag, Tags, Tier, Ttl, TtlClasses, Unreadable,
+    Glob, Invalidation, Journal, JournalDepth, KeyPattern, L1, LoadOutcome, LogNotifier,
+    LzStringForm, MissReason, Namespace, Node, Notice, Notifier, Observer, Observers, Random,
+    RefusalReason, Result, Sequence, Severity, Space, SystemClock, Tag, Tags, Tier, Ttl,
+    TtlClasses, Unreadable,
 };
 /// The default codec, and compression without a cache.
 #[cfg(feature = "compression")]
@@ -74,6 +77,9 @@ pub use larder_compression as compression;
 pub use larder_encryption::{CipherAlgorithm, EncryptionKey, KeyRing};
 #[cfg(feature = "file-journal")]
 pub use larder_file_journal::{FileJournal, FileJournalOptions, SyncPolicy};
+/// What is read and how often, and what another size of L1 would bring.
+#[cfg(feature = "analytics")]
+pub use larder_keyspace::analytics;
 #[cfg(feature = "derive")]
 pub use larder_macros::Cacheable;
 #[cfg(feature = "memory")]
@@ -100,6 +106,15 @@ mod guides {
 
     #[doc = include_str!("../../../docs/consistency.md")]
     struct Consistency;
+
+    #[doc = include_str!("../../../docs/keyspace.md")]
+    struct Keyspace;
+
+    #[doc = include_str!("../../../docs/dependencies.md")]
+    struct Dependencies;
+
+    #[doc = include_str!("../../../docs/quota.md")]
+    struct Quota;
 
     #[doc = include_str!("../../../docs/patterns.md")]
     struct Patterns;

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Error, Event, MissReason, RefusalReason, Tier, check_key};
+use larder_cache_core::{Error, Event, MissReason, RefusalReason, Tier};
 
 use super::fill::Fill;
 use super::flight::{Caller, Follower, Joined, Lead, Waited};
@@ -85,16 +85,19 @@ impl Batch<'_> {
     {
         let mut unknown = Vec::new();
         let mut seen = HashSet::new();
+        let settings = self.space.settings();
         for key in keys {
             if !seen.insert(key.clone()) {
                 continue;
             }
             let text = key.to_string();
-            check_key(&text)?;
             match self.shared.l1_answer(self.space, &text)? {
                 Some(Some(value)) => drop(values.insert(key, value)),
                 Some(None) => {}
-                None => unknown.push((key, text)),
+                None => {
+                    settings.check_key(&text)?;
+                    unknown.push((key, text));
+                }
             }
         }
         Ok(unknown)

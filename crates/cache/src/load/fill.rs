@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Error, ErrorKind, Event, FillOutcome, Key, RefusalReason, Result, Ttl};
+use larder_cache_core::{
+    Error, ErrorKind, Event, FillOutcome, KeptFrom, Key, RefusalReason, Result, Ttl,
+};
 
 use super::lease::Permission;
 use super::options::LoadTerms;
@@ -119,7 +121,7 @@ impl Shared {
         let Permission::Store(permit) = &fill.permission else {
             return None;
         };
-        let key = self.physical_key(&space.settings(), fill.key).ok()?;
+        let key = self.stored_key(&space.settings(), fill.key).ok()?;
         Some((key, permit.grant, FillOutcome::Release))
     }
 
@@ -218,7 +220,7 @@ impl Shared {
             // Whatever came of the fill, what L1 held before is outdated.
             let slot = slot.filter(|_| keeps);
             let weight = self.l1.supersede(space.id(), key, slot, sample);
-            self.tell_kept(space, key, weight);
+            self.tell_kept(space, key, weight, KeptFrom::Change);
             match (&sent, &fill.outcome) {
                 (Err(_), _) => self.refuse(space, key, RefusalReason::Backend),
                 (Ok(_), _) if !stored => self.refuse(space, key, RefusalReason::Superseded),

@@ -191,7 +191,7 @@ impl Shared {
                 Duration::ZERO => FillOutcome::Release,
                 throttle => FillOutcome::Hold(throttle),
             };
-            let key = self.physical_key(&settings, key).ok()?;
+            let key = self.stored_key(&settings, key).ok()?;
             Some((key, permit.grant, outcome))
         };
         let ends: Vec<_> = failed.into_iter().filter_map(end).collect();

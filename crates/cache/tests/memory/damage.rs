@@ -54,7 +54,7 @@ async fn check_unseen(world: &World, planted: Bytes) {
     assert!(!users.exists("7").await.unwrap());
     assert_eq!(users.ttl("7").await.unwrap(), None);
     assert!(!users.expire("7", crate::world::TTL).await.unwrap());
-    let keys: Vec<Vec<String>> = users.scan("*").try_collect().await.unwrap();
+    let keys: Vec<Vec<String>> = users.keys_by_pattern("*").try_collect().await.unwrap();
     assert!(keys.is_empty(), "{keys:?}");
 }
 

@@ -420,7 +420,7 @@ async fn placeholders_are_seen_by_nobody() {
     assert!(!users.exists("7").await.unwrap());
     assert_eq!(users.ttl("7").await.unwrap(), None);
     assert!(!users.expire("7", TTL).await.unwrap());
-    let keys: Vec<Vec<String>> = users.scan("*").try_collect().await.unwrap();
+    let keys: Vec<Vec<String>> = users.keys_by_pattern("*").try_collect().await.unwrap();
     assert!(keys.is_empty(), "{keys:?}");
     assert!(users.set_if_absent("7", "second".to_owned()).await.unwrap());
     database.open();

@@ -350,7 +350,7 @@ async fn a_scan_keeps_its_cache() {
     let World { cache, backend, .. } = World::new();
     let users = cache.namespace("users").unwrap().typed::<String>();
     users.set("7", "Ada".to_owned()).await.unwrap();
-    let pages = users.scan("*");
+    let pages = users.keys_by_pattern("*");
     drop((cache, users));
     let keys: Vec<Vec<String>> = futures_util::TryStreamExt::try_collect(pages)
         .await

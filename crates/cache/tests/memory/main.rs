@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod batches;
+mod cascades;
 mod coherence;
 mod damage;
 mod dictionaries;
@@ -12,6 +13,7 @@ mod failovers;
 mod fleet;
 mod fleet_schedules;
 mod if_absent;
+mod keys;
 mod l1;
 mod leases;
 mod lifecycle;
@@ -22,6 +24,7 @@ mod outage;
 mod pending;
 mod pipelines;
 mod policies;
+mod quotas;
 mod races;
 mod repairs;
 mod schedules;

@@ -199,7 +199,7 @@ async fn namespaces_never_see_each_others_keys() {
         }
     }
     for name in namespaces {
-        let scanned = typed(name).scan("*");
+        let scanned = typed(name).keys_by_pattern("*");
         let scanned: Vec<Vec<String>> = futures_util::TryStreamExt::try_collect(scanned)
             .await
             .unwrap();

@@ -223,7 +223,11 @@ async fn call(name: &str, names: &TypedCache<String>) -> Result<(), Error> {
         "ttl" => names.ttl("7").await.map(drop),
         "expire" => names.expire("7", BUDGET).await.map(drop),
         "pipeline" => names.pipeline().get("7").run().await.map(drop),
-        _ => names.scan("*").try_collect::<Vec<_>>().await.map(drop),
+        _ => names
+            .keys_by_pattern("*")
+            .try_collect::<Vec<_>>()
+            .await
+            .map(drop),
     }
 }
 
@@ -320,7 +324,7 @@ async fn a_deletion_by_pattern_can_fail_half_way() {
     let failed = names.delete_by_pattern("*").await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Connection);
     assert_eq!(cache.stats().l1.entries, 0);
-    let left: Vec<Vec<String>> = names.scan("*").try_collect().await.unwrap();
+    let left: Vec<Vec<String>> = names.keys_by_pattern("*").try_collect().await.unwrap();
     let left = left.concat().len();
     assert!((900..2000).contains(&left), "{left}");
     eventually("the failed page", || cache.stats().background_tasks == 0).await;
@@ -334,7 +338,7 @@ async fn a_scan_that_fails_says_so_and_ends() {
     names.set_many(entries).await.unwrap();
     for method in [Method::Scan, Method::Head] {
         chaos.on(method).script([Fault::None, Fault::refused()]);
-        let mut pages = std::pin::pin!(names.scan("*"));
+        let mut pages = std::pin::pin!(names.keys_by_pattern("*"));
         let first = pages.try_next().await.unwrap().unwrap();
         assert!(!first.is_empty());
         let failed = pages.try_next().await.unwrap_err();

@@ -53,7 +53,7 @@ async fn reads_do_not_serve_stale_values() {
         assert!(!users.exists("7").await.unwrap());
         assert_eq!(users.ttl("7").await.unwrap(), None);
         assert!(!users.expire("7", TTL).await.unwrap());
-        let keys: Vec<Vec<String>> = users.scan("*").try_collect().await.unwrap();
+        let keys: Vec<Vec<String>> = users.keys_by_pattern("*").try_collect().await.unwrap();
         assert_eq!(keys.concat(), [""; 0]);
         assert_eq!(users.stats().miss_reasons, [("expired", 2)]);
     }

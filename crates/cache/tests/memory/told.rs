@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use larder_cache::{CacheBuilder, TypedCache};
-use larder_cache_core::{Event, Namespace, Observer, Origin};
+use larder_cache_core::{Event, KeptFrom, Namespace, Observer, Origin};
 use larder_memory_backend::MemoryBackend;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Serialized(usize, u64, Origin),
-    Kept(u64),
+    Kept(u64, KeptFrom),
 }
 
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Observer for Log {
                 origin,
                 ..
             } => Told::Serialized(bytes, digest, origin),
-            Event::Kept { bytes, .. } => Told::Kept(bytes),
+            Event::Kept { bytes, from, .. } => Told::Kept(bytes, from),
             _ => return,
         };
         self.0.lock().unwrap().push(told);
@@ -53,7 +53,7 @@ async fn a_value_is_told_of_with_who_brought_it() {
     names.set("7", "Ada".to_owned()).await.unwrap();
     let [
         Told::Serialized(4, of_ada, Origin::Written),
-        Told::Kept(kept),
+        Told::Kept(kept, KeptFrom::Change),
     ] = log.take()[..]
     else {
         panic!("a set is serialized, then kept");

@@ -1,8 +1,9 @@
 //! User keys and physical keys.
 
 use larder_cache_core::{
-    ErrorKind, KeyPrefix, MAX_KEY_BYTES, Tag, check_key, check_prefix, key_from_bytes,
+    ErrorKind, KeyPattern, KeyPrefix, MAX_KEY_BYTES, Tag, check_key, check_prefix, key_from_bytes,
 };
+use larder_keyspace::{KeyFault, Keyspace, sanitize_key, typed_key};
 
 use super::pieces::Pieces;
 use crate::target::{Bounds, Target, always};
@@ -21,6 +22,24 @@ pub(super) const PHYSICAL: Target = Target {
     parses: "physical keys, as a scan finds them",
     run: physical,
     seeds: physical_seeds,
+    missing: always,
+    bounds: Bounds::new(),
+};
+
+pub(super) const PATTERNS: Target = Target {
+    name: "key-patterns",
+    parses: "templates of keys: no two fillings make one key, and what is filled matches",
+    run: patterns,
+    seeds: pattern_seeds,
+    missing: always,
+    bounds: Bounds::new(),
+};
+
+pub(super) const VERDICTS: Target = Target {
+    name: "key-verdicts",
+    parses: "any bytes as keys: the verdict says what building does, sanitizing makes them fit",
+    run: verdicts,
+    seeds,
     missing: always,
     bounds: Bounds::new(),
 };
@@ -91,6 +110,61 @@ fn physical(input: &[u8]) {
     }
 }
 
+/// A template, a key, and two values, with a line break behind each.
+fn patterns(input: &[u8]) {
+    let mut pieces = Pieces(input);
+    let template = pieces.text_until(b'\n');
+    let pattern = KeyPattern::new("pattern", template.as_str());
+    let key = pieces.text_until(b'\n');
+    let (a, b) = (pieces.text_until(b'\n'), pieces.text_until(b'\n'));
+    let filled = [[&a, &b], [&b, &a]].map(|[x, y]| pattern.fill([("x", x), ("y", y)]));
+    if let Err(error) = pattern.check() {
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(!pattern.matches(&key) && filled.iter().all(Result::is_err));
+        return;
+    }
+    let matched = pattern.matches(&key);
+    assert!(!matched || !key.is_empty());
+    for filled in filled.iter().flatten() {
+        assert!(check_key(filled).is_ok());
+        assert!(
+            pattern.matches(filled),
+            "{filled:?} was filled in {pattern}"
+        );
+    }
+    if let [Ok(one), Ok(other)] = filled {
+        assert_eq!(one == other, a == b, "two fillings of {pattern}");
+    }
+}
+
+/// Two keys with a line break between.
+fn verdicts(input: &[u8]) {
+    let Ok(keyspace) = KeyPrefix::new("app").map(Keyspace::new) else {
+        return;
+    };
+    let mut pieces = Pieces(input);
+    let (a, b) = (pieces.until(b'\n'), pieces.0);
+    for key in [a, b] {
+        let verdict = keyspace.validate_key(key, "content", None);
+        assert!(verdict.is_ok(), "only names can be wrong");
+        let Ok(verdict) = verdict else { continue };
+        assert_eq!(verdict.is_valid(), key_from_bytes(key).is_ok());
+        assert_eq!(verdict.is_valid(), verdict.check().is_ok());
+        assert!(verdict.to_string().len() < 1000);
+        let not_utf8 = |fault: &KeyFault| matches!(fault, KeyFault::NotUtf8 { .. });
+        let is_text = std::str::from_utf8(key).is_ok();
+        assert_eq!(verdict.faults().iter().any(not_utf8), !is_text);
+        let sanitized = sanitize_key(key);
+        assert!(check_key(&sanitized).is_ok(), "{sanitized:?}");
+        assert!(verdict.is_valid() || sanitized.as_bytes() != key);
+    }
+    assert_eq!(sanitize_key(a) == sanitize_key(b), a == b);
+    let [a, b] = [a, b].map(String::from_utf8_lossy);
+    if let (Ok(one), Ok(other)) = (typed_key(&a, &b), typed_key(&b, &a)) {
+        assert_eq!(one == other, a == b);
+    }
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     let long = "x".repeat(MAX_KEY_BYTES + 1);
     let mut seeds: Vec<Vec<u8>> = [
@@ -109,6 +183,22 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds.push([&long[1..], "\n", &long[2..]].concat().into_bytes());
     seeds.push(b"\xFF\xFE\n\0".to_vec());
     seeds
+}
+
+fn pattern_seeds() -> Vec<Vec<u8>> {
+    [
+        "profile:{x}:{y:int}\nprofile:a:7\na\n7\n",
+        "{x}-{y:path}\na-b-c\na\na:b",
+        "{{{x:uuid}}}.{y}\n{00000000-0000-4000-8000-000000000000}.x",
+        "{x}{y}",
+        "{x",
+        "}",
+        "{x:number}",
+        "{}",
+        "{x}é{y}\naéb\na\nb",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
 }
 
 fn physical_seeds() -> Vec<Vec<u8>> {

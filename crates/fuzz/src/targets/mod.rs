@@ -29,6 +29,8 @@ pub const TARGETS: &[Target] = &[
     epochs::RECORDS,
     keys::KEYS,
     keys::PHYSICAL,
+    keys::PATTERNS,
+    keys::VERDICTS,
     tags::TAGS,
     globs::GLOBS,
     cursors::MEMORY,

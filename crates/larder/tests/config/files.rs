@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Compression, Config, Encryption, ErrorKind, Format, L1, Ttl};
+use larder::{Compression, Config, EarlyRefresh, Encryption, ErrorKind, Format, L1, Ttl};
 
 const FULL: &str = r#"
 redis_key_prefix = "shop"
@@ -26,10 +26,22 @@ compression = false
 encryption = true
 l1_ttl_seconds = 3
 max_value_bytes = 4096
+quota_bytes = 1073741824
 format = "json"
 
 [[namespaces]]
+name = "films"
+tags = ["media", "public"]
+key_patterns = { film = "film:{id:int}", still = "film:{id:int}:still:{name}" }
+soft_timeout_ms = 50
+throttle_seconds = 2
+early_refresh = { threshold = 0.75 }
+max_staleness_ms = 500
+outage_ttl_seconds = 60
+
+[[namespaces]]
 name = "far"
+early_refresh = 2
 negative_ttl_seconds = 0
 l1 = false
 format = "msgpack"
@@ -43,7 +55,7 @@ fn settings_and_namespaces() {
     assert_eq!(config.ttl_classes.default, Duration::from_secs(600));
     assert_eq!(config.ttl_classes.long, Duration::from_secs(7201));
     assert!(!config.warming_enabled);
-    let [users, posts, far] = &config.namespaces[..] else {
+    let [users, posts, films, far] = &config.namespaces[..] else {
         panic!("{:?}", config.namespaces);
     };
     assert_eq!(
@@ -63,8 +75,22 @@ fn settings_and_namespaces() {
     assert_eq!(posts.encryption, Encryption::On);
     assert_eq!(posts.l1, L1::Ttl(Duration::from_secs(3)));
     assert_eq!((posts.max_value_bytes, posts.format), (4096, Format::Json));
+    assert_eq!((posts.quota_bytes, far.quota_bytes), (Some(1 << 30), None));
     assert_eq!((far.negative_ttl, far.l1), (None, L1::Off));
     assert_eq!(far.format, Format::MessagePack);
+    assert_eq!(far.early_refresh, EarlyRefresh::XFetch { beta: 2.0 });
+    let expected = larder::Namespace::new("films")
+        .tags(["media", "public"])
+        .key_pattern("film", "film:{id:int}")
+        .key_pattern("still", "film:{id:int}:still:{name}")
+        .soft_timeout(Duration::from_millis(50))
+        .throttle(Duration::from_secs(2))
+        .early_refresh(EarlyRefresh::Threshold(0.75))
+        .l1(L1::Coherent {
+            max_staleness: Duration::from_millis(500),
+            outage_ttl: Duration::from_secs(60),
+        });
+    assert_eq!(*films, expected);
 }
 
 #[cfg(feature = "memory")]
@@ -98,7 +124,11 @@ async fn the_builder_takes_it_all() {
 /// What is wrong is named, with what was found there.
 fn refuse(toml: &str, says: &[&str]) {
     let error = Config::from_toml(toml).unwrap_err();
-    let wrong = [ErrorKind::Config, ErrorKind::InvalidTtl];
+    let wrong = [
+        ErrorKind::Config,
+        ErrorKind::InvalidTtl,
+        ErrorKind::InvalidTag,
+    ];
     assert!(wrong.contains(&error.kind()), "{toml}: {error:?}");
     for part in says {
         assert!(
@@ -196,6 +226,35 @@ fn wrong_namespaces_are_refused() {
         "[[namespaces]]\nname = \"a\"\nmax_value_bytes = 0",
         &["max_value_bytes"],
     );
+    for (setting, says) in [
+        (
+            "key_patterns = { p = \"a:{id\" }",
+            &["\"a\"", "pattern: p", "has no `}`"][..],
+        ),
+        (
+            "key_patterns = { p = 5 }",
+            &["key_patterns", "expected a string"],
+        ),
+        ("key_patterns = [\"a\"]", &["key"]),
+        ("key_patterns = { \"\" = \"a\" }", &["name is empty"]),
+        ("tags = [\"\"]", &["a tag must have", "\"a\""]),
+        ("tags = \"a\"", &["sequence"]),
+        ("early_refresh = -1", &["early_refresh", "-1"]),
+        ("early_refresh = { threshold = 2 }", &["early_refresh", "2"]),
+        ("early_refresh = \"soon\"", &["early_refresh is a factor"]),
+        ("max_staleness_ms = 1", &["max_staleness", "250 ms"]),
+        (
+            "max_staleness_ms = 500\nl1 = false",
+            &["exclude one another", "\"a\""],
+        ),
+        (
+            "outage_ttl_seconds = 5\nl1_ttl_seconds = 5",
+            &["exclude one another"],
+        ),
+        ("l1_ttl_seconds = 5\nl1 = false", &["exclude one another"]),
+    ] {
+        refuse(&format!("[[namespaces]]\nname = \"a\"\n{setting}"), says);
+    }
 }
 
 /// Two namespaces that collide are told before anything is connected to.

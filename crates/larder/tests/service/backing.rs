@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::{Stream, TryStreamExt};
 use larder::{
     Backend, Builder, Cache, L1, MemoryBackend, Namespace, RedisBackend, RedisConfig, SystemClock,
 };
@@ -147,9 +148,16 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
 
 /// All keys of a stream of batches, sorted, each once.
 pub(crate) async fn scanned(users: &larder::NamespaceHandle, pattern: &str) -> Vec<String> {
-    let pages: Vec<Vec<String>> = futures_util::TryStreamExt::try_collect(users.scan(pattern))
-        .await
-        .unwrap();
+    collected(users.keys_by_pattern(pattern)).await
+}
+
+/// All keys whose values carry a tag, sorted, each once.
+pub(crate) async fn tagged(users: &larder::NamespaceHandle, tag: &str) -> Vec<String> {
+    collected(users.keys_with_tag(tag)).await
+}
+
+async fn collected(batches: impl Stream<Item = larder::Result<Vec<String>>>) -> Vec<String> {
+    let pages: Vec<Vec<String>> = batches.try_collect().await.unwrap();
     assert!(pages.iter().all(|page| !page.is_empty()));
     let mut keys = pages.concat();
     keys.sort();

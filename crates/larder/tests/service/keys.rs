@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use larder::{ErrorKind, Glob, Loaded, Namespace, TypedCache};
+use larder::{ErrorKind, Glob, KeyOptions, Loaded, Namespace, SetOptions, Tags, TypedCache};
 
-use crate::backing::{Backing, scanned};
+use crate::backing::{Backing, TTL, scanned, tagged};
 
 const UNUSUAL: [&str; 36] = [
     "{evil}",
@@ -117,7 +117,11 @@ pub(crate) async fn bad_keys_are_refused(backing: &Backing) {
                 .unwrap_err(),
             names.pipeline().get(key).run().await.map(drop).unwrap_err(),
             cache.build_key(key, "users").map(drop).unwrap_err(),
-            cache.validate_key(key, "users").unwrap_err(),
+            cache
+                .validate_key(key, "users", None)
+                .unwrap()
+                .check()
+                .unwrap_err(),
             match names.load(key).with(absent).await.unwrap_err() {
                 larder::LoadError::Cache(error) => error,
                 other => panic!("expected a refusal, found {other:?}"),
@@ -259,10 +263,11 @@ pub(crate) async fn keys_are_built_and_checked(backing: &Backing) {
         "shop:content:%7B1%7D"
     );
     assert_eq!(cache.build_key("1", "sessions").unwrap(), "shop:sess:1");
-    cache.validate_key("profile:1", "users").unwrap();
+    let verdict = cache.validate_key("profile:1", "users", None).unwrap();
+    assert!(verdict.is_valid(), "{verdict}");
     for kind in [
         cache.build_key("1", "nobody").unwrap_err().kind(),
-        cache.validate_key("1", "nobody").unwrap_err().kind(),
+        cache.validate_key("1", "nobody", None).unwrap_err().kind(),
         cache.namespace("nobody").unwrap_err().kind(),
     ] {
         assert_eq!(kind, ErrorKind::UnknownNamespace);
@@ -277,4 +282,95 @@ pub(crate) async fn keys_are_built_and_checked(backing: &Backing) {
         None,
         "another prefix is another world"
     );
+}
+
+async fn set(names: &TypedCache<u32>, key: String, tags: &[&str]) {
+    let options = SetOptions::new().tags(tags.iter().copied()).ttl(TTL);
+    names.set_with(key, 0, options).await.unwrap();
+}
+
+/// Over several pages, in two namespaces, past deletions and invalidations.
+pub(crate) async fn tags_list_what_get_finds(backing: &Backing) {
+    let cache = backing.cache().await;
+    let users = cache.namespace("users").unwrap().typed::<u32>();
+    let remote = cache.namespace("remote").unwrap().typed::<u32>();
+    let mut odd = Vec::new();
+    for number in 0..700 {
+        let key = format!("user:{number}");
+        if number % 2 == 1 {
+            odd.push(key.clone());
+        }
+        let tags: &[&str] = match number % 2 {
+            1 => &["odd", "any"],
+            _ => &["even*", "any"],
+        };
+        set(&users, key, tags).await;
+    }
+    set(&remote, "user:1".to_owned(), &["odd"]).await;
+    odd.sort();
+    assert_eq!(tagged(&users, "odd").await, odd);
+    assert_eq!(tagged(&users, "any").await.len(), 700);
+    assert_eq!(tagged(&users, "even*").await.len(), 350);
+    assert_eq!(tagged(&users, "*").await, [""; 0]);
+    assert_eq!(tagged(&remote, "odd").await, ["user:1"]);
+    users.delete_many(&odd[..300]).await.unwrap();
+    assert_eq!(tagged(&users, "odd").await, odd[300..]);
+    users.invalidate_tags(Tags::any(["odd"])).await.unwrap();
+    assert_eq!(tagged(&users, "odd").await, [""; 0]);
+    assert_eq!(tagged(&users, "any").await.len(), 350);
+    assert_eq!(tagged(&remote, "odd").await, [""; 0]);
+    set(&users, "user:1".to_owned(), &["odd"]).await;
+    assert_eq!(tagged(&users, "odd").await, ["user:1"]);
+    users.clear().await.unwrap();
+    assert_eq!(tagged(&users, "any").await, [""; 0]);
+}
+
+pub(crate) async fn patterns_of_keys_are_held(backing: &Backing) {
+    let films = || Namespace::new("films").tags(["media"]);
+    let cache = backing.build(|builder| builder.namespace(films())).await;
+    let names = cache.namespace("films").unwrap().typed::<u32>();
+    for key in ["film:7", "old"] {
+        set(&names, key.to_owned(), &[]).await;
+    }
+    let strict =
+        |builder: larder::Builder| builder.namespace(films().key_pattern("film", "film:{id:int}"));
+    let cache = backing.build(strict).await;
+    let names = cache.namespace("films").unwrap().typed::<u32>();
+    let options = KeyOptions::new().tags(["classic"]).pattern("film");
+    let key = cache.build_key_with("film:8", "films", &options).unwrap();
+    let carrying = SetOptions::new().tags(key.tags.clone());
+    names.set_with(&key, 8, carrying).await.unwrap();
+    let refused = names.get("old").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidKey);
+    assert_eq!(scanned(&names, "*").await, ["film:7", "film:8"]);
+    assert_eq!(tagged(&names, "media").await, ["film:7", "film:8"]);
+    assert_eq!(tagged(&names, "classic").await, ["film:8"]);
+    assert_eq!(names.delete_by_pattern("*").await.unwrap(), 3);
+}
+
+/// Keys and tags that are patterns themselves.
+pub(crate) async fn data_in_a_pattern_is_literal(backing: &Backing) {
+    let cache = backing.cache().await;
+    let names = cache.namespace("remote").unwrap().typed::<u32>();
+    let keys = [
+        "*", "**", "[1]", "1", "?", "x", "a\\", "a", "[^x]", "a-c", "b", "\\*",
+    ];
+    for key in keys {
+        set(&names, key.to_owned(), &[key]).await;
+    }
+    for key in keys {
+        let literal = Glob::escape(key);
+        assert_eq!(scanned(&names, literal.as_str()).await, [key]);
+        assert_eq!(tagged(&names, key).await, [key]);
+    }
+    for key in keys {
+        let literal = Glob::escape(key);
+        let deleted = names.delete_by_pattern(literal.as_str()).await.unwrap();
+        assert_eq!(deleted, 1, "{key}");
+    }
+    for name in ["*", "[1]", "?", "remote\\"] {
+        let refused = cache.register(Namespace::new(name)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Config);
+        assert!(refused.to_string().contains("1 to 64 letters"), "{refused}");
+    }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use larder::{
     Builder, Cache, ErrorKind, Event, GetOptions, L1, Namespace, Observer, OnError, RedisConfig,
-    Status, TypedCache,
+    SetOptions, Status, TypedCache,
 };
 use larder_testkit::{ManualClock, RedisServer};
 
-use crate::backing::{eventually, scanned};
+use crate::backing::{eventually, scanned, tagged};
 
 const BUDGET: Duration = Duration::from_millis(250);
 
@@ -39,6 +39,32 @@ fn ask(server: &RedisServer, command: &str) -> String {
     let mut reply = String::new();
     BufReader::new(stream).read_line(&mut reply).unwrap();
     reply.trim_end().to_owned()
+}
+
+/// What other programs stored under our prefix, and what can't be a key, stops no scan.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_key_is_not_listed() {
+    let server = RedisServer::start().unwrap();
+    let cache = builder(&server).build().await.unwrap();
+    let names = names(&cache);
+    let vip = SetOptions::new().tags(["vip"]);
+    names.set_with("7", "Ada".to_owned(), vip).await.unwrap();
+    let long = "x".repeat(2000);
+    for key in [
+        r"app:app:a\r\nb",
+        r"app:app:\x00",
+        r"app:app:\xff",
+        "app:app:{x}",
+        &long,
+    ] {
+        let command = format!("SET \"{key}\" raw");
+        assert_eq!(ask(&server, &command), "+OK");
+    }
+    assert_eq!(ask(&server, &format!("SET app:app:{long} raw")), "+OK");
+    assert_eq!(scanned(&names, "*").await, ["7"]);
+    assert_eq!(tagged(&names, "vip").await, ["7"]);
+    assert_eq!(names.delete_by_pattern("*").await.unwrap(), 1);
+    assert_eq!(scanned(&names, "*").await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,22 +1,29 @@
-//! The registry of namespaces, and the keys built from it.
+//! The namespaces of a cache.
 
 use std::borrow::Cow;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use larder_cache_core::{Error, ErrorKind, Key, KeyPrefix, Namespace, Result, check_key};
+use larder_cache_core::{Error, ErrorKind, KeyPrefix, Namespace, Result};
 
-use crate::defaults::default_namespaces;
-use crate::registered::Registered;
+use super::closest;
+use super::defaults::default_namespaces;
+use super::registered::Registered;
+use super::table::Table;
 
 /// The namespaces of a cache, by name.
 ///
 /// # Concurrency
-/// Namespaces can be registered and updated while the cache is in use; readers never wait
-/// for more than the copying of a pointer.
+/// Namespaces can be registered and updated while the cache is in use, one at a time;
+/// readers never wait for more than a lookup and the copying of a pointer.
+///
+/// # Cost
+/// Registering and finding one costs the same whatever their number.
 #[derive(Debug)]
 pub struct Keyspace {
     prefix: KeyPrefix,
-    namespaces: RwLock<Vec<Arc<Registered>>>,
+    table: RwLock<Table>,
+    /// Held while a change is decided on, so that nobody who reads waits for that.
+    changing: Mutex<()>,
 }
 
 /// What stands under a physical key.
@@ -38,13 +45,14 @@ impl Keyspace {
     /// The [default namespaces](default_namespaces), under a key prefix.
     #[must_use]
     pub fn new(prefix: KeyPrefix) -> Self {
-        let namespaces = (0..).zip(default_namespaces());
-        let namespaces = namespaces
-            .map(|(id, settings)| Arc::new(Registered::new(id, settings)))
-            .collect();
+        let mut table = Table::default();
+        for settings in default_namespaces() {
+            table.add(settings);
+        }
         Self {
             prefix,
-            namespaces: RwLock::new(namespaces),
+            table: RwLock::new(table),
+            changing: Mutex::new(()),
         }
     }
 
@@ -62,36 +70,34 @@ impl Keyspace {
     /// settings (use [`update`](Keyspace::update)), or the prefix by another namespace.
     pub fn register(&self, settings: Namespace) -> Result<Arc<Registered>> {
         settings.validate()?;
-        let mut namespaces = self.write();
-        check_prefix_is_free(&namespaces, &settings)?;
-        if let Some(known) = find(&namespaces, &settings.name) {
-            let current = known.settings();
-            let is_default = default_namespaces().contains(&*current);
-            if *current != settings && !is_default {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "a namespace of this name is registered with other settings; \
-                     use update to change them",
-                )
-                .with("namespace", format!("{:?}", settings.name)));
-            }
-            known.replace(settings);
-            return Ok(Arc::clone(known));
+        let _changing = self.changing();
+        self.check_prefix_is_free(&settings)?;
+        let Some(known) = self.find(&settings.name) else {
+            return Ok(self.change(|table| table.add(settings)));
+        };
+        let current = known.settings();
+        if *current != settings && !default_namespaces().contains(&*current) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a namespace of this name is registered with other settings; \
+                 use update to change them",
+            )
+            .with("namespace", format!("{:?}", settings.name)));
         }
-        let id = u32::try_from(namespaces.len()).unwrap_or(u32::MAX);
-        let registered = Arc::new(Registered::new(id, settings));
-        namespaces.push(Arc::clone(&registered));
-        Ok(registered)
+        self.change(|table| table.replace(&known, settings));
+        Ok(known)
     }
 
     /// Changes the settings of a namespace, for all that is read and stored from now on.
+    ///
+    /// `change` must not register or update.
     ///
     /// # Errors
     /// Kind `UnknownNamespace`; kind `Config` when the new settings can't work, change the
     /// name, or take the prefix of another namespace.
     pub fn update(&self, name: &str, change: impl FnOnce(Namespace) -> Namespace) -> Result<()> {
-        let namespaces = self.write();
-        let known = find(&namespaces, name).ok_or_else(|| unknown(&namespaces, name))?;
+        let _changing = self.changing();
+        let known = self.get(name)?;
         let settings = change((*known.settings()).clone());
         settings.validate()?;
         if settings.name != name {
@@ -102,106 +108,82 @@ impl Keyspace {
             .with("namespace", format!("{name:?}"))
             .with("found", format!("{:?}", settings.name)));
         }
-        check_prefix_is_free(&namespaces, &settings)?;
-        known.replace(settings);
+        self.check_prefix_is_free(&settings)?;
+        self.change(|table| table.replace(&known, settings));
         Ok(())
     }
 
     /// The namespace of this name.
     ///
     /// # Errors
-    /// Kind `UnknownNamespace`, naming those that are known.
+    /// Kind `UnknownNamespace`, naming those that are known; of more than 20 the closest.
     pub fn get(&self, name: &str) -> Result<Arc<Registered>> {
-        let namespaces = self.read();
-        find(&namespaces, name)
-            .cloned()
-            .ok_or_else(|| unknown(&namespaces, name))
+        self.find(name).ok_or_else(|| {
+            let all = self.list();
+            let names: Vec<_> = all.iter().map(|known| known.name()).collect();
+            closest::unknown(name, &names)
+        })
+    }
+
+    /// The namespace of this name, if there is one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Arc<Registered>> {
+        self.read().named(name).cloned()
     }
 
     /// All namespaces, in the order of registration.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Registered>> {
-        self.read().clone()
-    }
-
-    /// The physical key of a value: `{key prefix}:{namespace prefix}:{key}`.
-    ///
-    /// # Errors
-    /// Kind `UnknownNamespace` or `InvalidKey`.
-    pub fn build_key(&self, key: &str, namespace: &str) -> Result<Key> {
-        let settings = self.get(namespace)?.settings();
-        self.prefix.value(&settings.prefix, key)
+        self.read().in_order().to_vec()
     }
 
     /// What stands under a physical key; `None`: nothing of this cache.
     ///
     /// # Cost
-    /// No allocation for most keys; the namespaces are looked through.
+    /// One lookup, whatever the number of namespaces; no allocation for most keys.
     #[must_use]
     pub fn locate<'k>(&self, physical: &'k str) -> Option<Located<'k>> {
         let rest = physical.strip_prefix(self.prefix.as_str())?;
         if rest.starts_with("~e:") {
             return Some(Located::Epoch);
         }
-        let (namespace, _) = rest.strip_prefix(':')?.split_once(':')?;
-        let namespaces = self.read();
-        let mut namespaces = namespaces.iter();
-        let known = namespaces.find(|known| known.settings().prefix == namespace)?;
-        let key = self.prefix.user_key(namespace, physical)?;
-        let namespace = known.id();
+        let (prefix, _) = rest.strip_prefix(':')?.split_once(':')?;
+        let namespace = self.read().of_prefix(prefix)?.id();
+        let key = self.prefix.user_key(prefix, physical)?;
         Some(Located::Value { namespace, key })
     }
 
-    /// Says whether a key can be used in a namespace.
-    ///
-    /// # Errors
-    /// Kind `UnknownNamespace`, or `InvalidKey` with the rule that is broken.
-    pub fn validate_key(&self, key: &str, namespace: &str) -> Result<()> {
-        self.get(namespace)?;
-        check_key(key)
+    /// Names and prefixes stand under this lock; the settings can be read without it.
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Registered>>> {
-        self.namespaces
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<Registered>>> {
-        self.namespaces
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn change<T>(&self, make: impl FnOnce(&mut Table) -> T) -> T {
+        let table = self.table.write();
+        make(&mut table.unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-fn find<'n>(namespaces: &'n [Arc<Registered>], name: &str) -> Option<&'n Arc<Registered>> {
-    namespaces.iter().find(|known| known.name() == name)
-}
-
-fn unknown(namespaces: &[Arc<Registered>], name: &str) -> Error {
-    let known: Vec<_> = namespaces.iter().map(|known| known.name()).collect();
-    Error::new(
-        ErrorKind::UnknownNamespace,
-        "no namespace of this name is registered; register it when the cache is built",
-    )
-    .with("found", format!("{name:?}"))
-    .with("known", known.join(", "))
-}
-
-fn check_prefix_is_free(namespaces: &[Arc<Registered>], settings: &Namespace) -> Result<()> {
-    let taken = namespaces
-        .iter()
-        .find(|known| known.name() != settings.name && known.settings().prefix == settings.prefix);
-    let Some(other) = taken else { return Ok(()) };
-    Err(Error::new(
-        ErrorKind::Config,
-        "two namespaces can't share a prefix, their keys would collide; give one another prefix",
-    )
-    .with("prefix", format!("{:?}", settings.prefix))
-    .with(
-        "namespaces",
-        format!("{:?} and {:?}", settings.name, other.name()),
-    ))
+    fn check_prefix_is_free(&self, settings: &Namespace) -> Result<()> {
+        let table = self.read();
+        let taken = table.of_prefix(&settings.prefix);
+        let Some(other) = taken.filter(|known| known.name() != settings.name) else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::Config,
+            "two namespaces can't share a prefix, their keys would collide; give one another \
+             prefix",
+        )
+        .with("prefix", format!("{:?}", settings.prefix))
+        .with(
+            "namespaces",
+            format!("{:?} and {:?}", settings.name, other.name()),
+        ))
+    }
 }
 
 #[cfg(test)]

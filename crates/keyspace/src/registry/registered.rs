@@ -14,7 +14,7 @@ pub struct Registered {
 }
 
 impl Registered {
-    pub(crate) fn new(id: u32, settings: Namespace) -> Self {
+    pub(super) fn new(id: u32, settings: Namespace) -> Self {
         Self {
             id,
             name: settings.name.as_str().into(),
@@ -22,7 +22,7 @@ impl Registered {
         }
     }
 
-    pub(crate) fn replace(&self, settings: Namespace) {
+    pub(super) fn replace(&self, settings: Namespace) {
         self.settings.store(Arc::new(settings));
     }
 

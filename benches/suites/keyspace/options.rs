@@ -1,0 +1,69 @@
+//! The arguments of the suite.
+
+use std::path::PathBuf;
+
+use larder_benches::{Arguments, Failure};
+
+const USAGE: &str = "\
+[--rounds N] [--keys N] [--traces DIR] [--only PARTS] [--json]
+  --rounds N     rounds of the cost, in each of which every candidate runs once (51)
+  --keys N       how many different keys the memory is watched over (1000000000)
+  --traces DIR   where orm-busy.u32be.zst and web07.u32be.zst are (../shared/traces, beside
+                 the project)
+  --only A,B     parts: cost, hot-keys, curve, memory
+  --json         print JSON in place of tables";
+
+/// What to measure, and from what.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) rounds: usize,
+    pub(crate) keys: u64,
+    pub(crate) traces: PathBuf,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) json: bool,
+}
+
+/// What there is to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What an observed hit costs, next to hash maps with counters.
+    Cost,
+    /// The hottest keys, next to a count of all.
+    HotKeys,
+    /// The miss-ratio curve, next to L1 at each size.
+    Curve,
+    /// Memory over very many keys.
+    Memory,
+}
+
+const PARTS: [(&str, Part); 4] = [
+    ("cost", Part::Cost),
+    ("hot-keys", Part::HotKeys),
+    ("curve", Part::Curve),
+    ("memory", Part::Memory),
+];
+
+impl Options {
+    pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let project = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let mut options = Self {
+            rounds: 51,
+            keys: 1_000_000_000,
+            traces: PathBuf::from(project).join("../shared/traces"),
+            parts: PARTS.map(|(_, part)| part).to_vec(),
+            json: false,
+        };
+        let mut args = Arguments::new(args, USAGE);
+        while let Some(name) = args.name() {
+            match name.as_str() {
+                "--rounds" => options.rounds = args.positive(&name)?,
+                "--keys" => options.keys = args.positive(&name)?,
+                "--traces" => options.traces = args.value(&name)?.into(),
+                "--only" => options.parts = args.parts(&name, &PARTS)?,
+                "--json" => options.json = true,
+                _ => return Err(args.unknown(&name)),
+            }
+        }
+        Ok(options)
+    }
+}

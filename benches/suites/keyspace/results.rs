@@ -1,0 +1,64 @@
+//! All that a run found out.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use larder_benches::{Failure, Verdict};
+use serde::Serialize;
+
+use crate::cost::Cost;
+use crate::curve::TraceCurves;
+use crate::goals;
+use crate::hot_keys::Found;
+use crate::memory::Taken;
+
+/// All that a run found out.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Results {
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) hot_keys: Vec<Found>,
+    pub(crate) curves: Vec<TraceCurves>,
+    pub(crate) memory: Vec<Taken>,
+    goals: Vec<Verdict>,
+}
+
+impl Results {
+    pub(crate) fn judge(&mut self) {
+        self.goals = goals::judge(self);
+    }
+
+    pub(crate) fn are_goals_met(&self) -> bool {
+        self.goals.iter().all(Verdict::is_met)
+    }
+
+    /// Writes everything into the target folder.
+    pub(crate) fn write(&self) -> Result<PathBuf, Failure> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("keyspace.json");
+        fs::write(&file, serde_json::to_string_pretty(self)?)?;
+        Ok(file)
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.costs
+            .iter()
+            .try_for_each(|one| writeln!(f, "\n{one}"))?;
+        if !self.hot_keys.is_empty() {
+            writeln!(f, "\nThe hottest keys")?;
+        }
+        self.hot_keys
+            .iter()
+            .try_for_each(|one| write!(f, "{one}"))?;
+        self.curves
+            .iter()
+            .try_for_each(|one| writeln!(f, "\n{one}"))?;
+        if !self.memory.is_empty() {
+            writeln!(f, "\nMemory")?;
+        }
+        self.memory.iter().try_for_each(|one| write!(f, "{one}"))?;
+        writeln!(f, "\nPromised")?;
+        self.goals.iter().try_for_each(|goal| writeln!(f, "{goal}"))
+    }
+}
