@@ -35,6 +35,11 @@ pub struct Arguments {
     #[arg(long, value_name = "N")]
     pub requests: Option<u64>,
 
+    /// Send the same requests again with the L1 size that the analytics advise, and compare what
+    /// they foretold with what came
+    #[arg(long, requires = "requests")]
+    pub check_advice: bool,
+
     /// Requests per second of all clients together; 0: as many as they can
     #[arg(long, value_name = "N", default_value_t = 2_500)]
     pub rate: u32,

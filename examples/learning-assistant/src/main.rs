@@ -10,7 +10,7 @@ use clap::Parser;
 use larder::Config;
 use learning_assistant::arguments::Arguments;
 use learning_assistant::database::{Database, Sample};
-use learning_assistant::report::{self, Summary};
+use learning_assistant::report::{self, Advice, Keys, Summary};
 use learning_assistant::traffic::{self, Recorder};
 use learning_assistant::{App, Server};
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,14 +36,56 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let config = Config::from_env()?;
+    let stop = stopped_by_signal()?;
+    let mut is_success = true;
+    let first = serve(&config, arguments, &stop).await?;
+    is_success &= first.as_ref().is_none_or(Summary::is_success);
+    if let Some(first) = first.filter(|_| arguments.check_advice && !stop.is_cancelled()) {
+        is_success &= check(first.advice(), config, arguments, &stop).await?;
+    }
+    // What is left, if anything, is safe in the journal: that is told, and no failure.
+    Ok(match is_success {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Sends the same requests again with the L1 size that is advised, and compares what was
+/// foretold with what came.
+async fn check(
+    advice: &Advice,
+    mut config: Config,
+    arguments: &Arguments,
+    stop: &CancellationToken,
+) -> Result<bool, Box<dyn Error>> {
+    let mut out = io::stdout();
+    let Some(advised) = advice.advised_bytes() else {
+        writeln!(out, "\nNothing to check: no other size of L1 is advised")?;
+        return Ok(true);
+    };
+    let size = report::bytes(advised);
+    writeln!(out, "\nThe same requests again, with an L1 of {size}\n")?;
+    config.l1_bytes = advised;
+    let again = serve(&config, arguments, stop).await?;
+    if let Some(again) = &again {
+        writeln!(out, "\n{}", advice.compared_with(again.advice()))?;
+    }
+    Ok(again.as_ref().is_none_or(Summary::is_success))
+}
+
+/// The service from its start to its end, and how it went if there was traffic.
+async fn serve(
+    config: &Config,
+    arguments: &Arguments,
+    stop: &CancellationToken,
+) -> Result<Option<Summary>, Box<dyn Error>> {
     let sample = Sample::default();
     let path = arguments.database();
     let database = Database::open(&path, sample, say_what_is_made)
         .await
         .map_err(|error| format!("{}: {error}", path.display()))?;
-    let app = App::start(&config, database).await?;
+    let app = App::start(config, database).await?;
     let server = Server::start(&app, arguments.port).await?;
-    let stop = stopped_by_signal()?;
     let url = server.url();
     let mut out = io::stdout();
     report::greet(&mut out, &app, &url, arguments).await?;
@@ -52,23 +94,20 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         stop.cancelled().await;
         None
     } else {
-        Some(send_traffic(&app, &url, sample, arguments, &stop).await?)
+        Some(send_traffic(&app, &url, sample, arguments, stop).await?)
     };
 
     // No more requests; what waits goes to the database; then the cache. Only now the figures
     // are final.
     server.stop().await?;
+    let keys = Keys::of(&app).await;
     let ending = app.shutdown(SHUTDOWN_DEADLINE).await;
-    let summary = sent.map(|(recorder, elapsed)| Summary::of(&app, &recorder, elapsed));
+    let summary = sent.map(|(recorder, elapsed)| Summary::of(&app, &recorder, elapsed, keys));
     if let Some(summary) = &summary {
         writeln!(out, "\n{summary}")?;
     }
     writeln!(out, "{ending}")?;
-    // What is left, if anything, is safe in the journal: that is told, and no failure.
-    Ok(match summary.is_none_or(|summary| summary.is_success()) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(summary)
 }
 
 /// How the requests went, and how long they took.

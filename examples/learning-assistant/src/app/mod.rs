@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use larder::analytics::{Analytics, AnalyticsOptions, Sharing};
 use larder::compression::{CompressionStats, Optimizer, OptimizerOptions};
 use larder::{
     Cache, CacheAside, CacheAsideOptions, Cipher, Compression, Config, Encryption, Journal,
@@ -30,6 +31,9 @@ use crate::error::AppError;
 use crate::routes;
 use crate::source::Source;
 
+/// How often other processes are told what is read here.
+const SHARE_EVERY: Duration = Duration::from_secs(10);
+
 /// What every handler has at hand. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -48,6 +52,8 @@ pub struct App {
     pub courses: TypedCache<Course>,
     /// Sessions by token.
     pub sessions: TypedCache<Session>,
+    /// What is read, and how often.
+    pub analytics: Arc<Analytics>,
     /// The database.
     pub database: Database,
     /// What the progress waits in for the database.
@@ -57,6 +63,8 @@ pub struct App {
     cipher: Arc<MeteredCipher>,
     counters: Arc<Counters>,
     flushes: Arc<Flushes>,
+    /// Tells the other processes on the same Redis what is read here.
+    _sharing: Arc<Sharing>,
 }
 
 impl App {
@@ -72,15 +80,20 @@ impl App {
         let codec = Optimizer::new(OptimizerOptions::new().threshold_bytes(threshold))?;
         let codec = Arc::new(codec);
         let cipher = MeteredCipher::new(payload::keys(config, &database)?);
+        let analytics = AnalyticsOptions::new().l1_bytes(config.l1_bytes);
+        let analytics = Arc::new(Analytics::new(analytics));
         let mut builder = config
             .builder()
             .codec(codec.clone())
             .cipher(cipher.clone())
-            .observer(flushes.clone());
+            .observer(flushes.clone())
+            .observer(analytics.clone());
         for namespace in namespaces() {
             builder = builder.namespace(namespace);
         }
         let cache = builder.build().await?;
+        let (backend, prefix) = (cache.backend().clone(), cache.key_prefix().clone());
+        let sharing = analytics.share(backend, prefix, SHARE_EVERY);
         let journal = progress::open_journal(&database).await?;
         let progress = cache.namespace("progress")?.typed();
         let users = cache.namespace("users")?.typed();
@@ -93,6 +106,8 @@ impl App {
             courses: cache.namespace("courses")?.typed(),
             sessions: cache.namespace("sessions")?.typed(),
             cache,
+            analytics,
+            _sharing: Arc::new(sharing),
             database,
             journal,
             codec,

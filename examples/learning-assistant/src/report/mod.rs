@@ -1,6 +1,8 @@
 //! What a person at a terminal, or a pipe, gets to see.
 
+mod advice;
 mod greeting;
+mod keys;
 mod lines;
 mod numbers;
 mod patterns;
@@ -9,8 +11,11 @@ mod summary;
 
 use larder::{Health, NamespaceStats};
 
+pub use self::advice::Advice;
 pub use self::greeting::greet;
+pub use self::keys::Keys;
 pub use self::lines::every_second;
+pub use self::numbers::bytes;
 pub use self::summary::Summary;
 
 /// Lookups in the cache, by what they found.

@@ -25,6 +25,21 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     format!("{:.1} %", 100.0 * part as f64 / whole as f64)
 }
 
+/// `64 MiB`, `1.5 MiB`, `96 KiB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["B", "KiB", "MiB", "GiB"];
+    let mut size = bytes as f64;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while size >= 1024.0 && units.len() > 0 {
+        size /= 1024.0;
+        unit = units.next();
+    }
+    let digits = usize::from(size < 10.0 && size.fract() > 0.0);
+    format!("{size:.digits$} {}", unit.copied().unwrap_or_default())
+}
+
 /// What happened per second.
 pub(super) fn per_second(number: u64, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(f64::EPSILON);
@@ -66,6 +81,17 @@ mod tests {
         assert_eq!(quantile(&histogram, 0.5), "-");
         histogram += 250;
         assert_eq!(quantile(&histogram, 0.5), "0.25 ms");
+    }
+
+    #[test]
+    fn sizes_have_a_digit_where_it_says_something() {
+        let check = |size, expected| assert_eq!(bytes(size), expected);
+        check(0, "0 B");
+        check(1023, "1023 B");
+        check(1 << 20, "1 MiB");
+        check(3 << 19, "1.5 MiB");
+        check(96 << 10, "96 KiB");
+        check(2048 << 30, "2048 GiB");
     }
 
     #[test]

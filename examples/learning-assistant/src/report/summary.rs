@@ -4,6 +4,8 @@ use std::time::Duration;
 use larder::NamespaceStats;
 
 use super::Lookups;
+use super::advice::Advice;
+use super::keys::Keys;
 use super::numbers::{grouped, millis, per_second, percent, quantile};
 use super::patterns::Patterns;
 use super::payload::Payload;
@@ -19,15 +21,16 @@ pub struct Summary {
     tally: Tally,
     patterns: Patterns,
     payload: Payload,
+    keys: Keys,
 }
 
 /// A name, a value, and what else there is to say.
 type Row = (&'static str, String, String);
 
 impl Summary {
-    /// The figures as of now.
+    /// The figures as of now, and what is known of the keys.
     #[must_use]
-    pub fn of(app: &App, recorder: &Recorder, elapsed: Duration) -> Self {
+    pub fn of(app: &App, recorder: &Recorder, elapsed: Duration, keys: Keys) -> Self {
         Self {
             measured: recorder.total(),
             elapsed,
@@ -35,6 +38,7 @@ impl Summary {
             tally: app.tally(),
             patterns: Patterns::of(app),
             payload: Payload::of(app),
+            keys,
         }
     }
 
@@ -42,6 +46,12 @@ impl Summary {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.measured.failed == 0
+    }
+
+    /// What the analytics say of the size of L1.
+    #[must_use]
+    pub fn advice(&self) -> &Advice {
+        self.keys.advice()
     }
 
     fn requests(&self) -> [Row; 3] {
@@ -148,6 +158,7 @@ impl fmt::Display for Summary {
             }
         }
         write!(f, "\n{}", self.patterns.table(&self.measured))?;
-        write!(f, "\n{}", self.payload)
+        write!(f, "\n{}", self.payload)?;
+        write!(f, "\n{}", self.keys)
     }
 }

@@ -121,7 +121,7 @@ struct Search {
 /// The users in the cache whose keys match a pattern such as `profile:1*`. Where the
 /// backend is down or there are too many, the answer is not `complete`.
 async fn search(State(app): State<App>, Query(Search { pattern }): Query<Search>) -> Json<Value> {
-    let mut batches = pin!(app.users.cache().scan(&pattern));
+    let mut batches = pin!(app.users.cache().keys_by_pattern(&pattern));
     let mut keys = Vec::new();
     let complete = loop {
         match batches.try_next().await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use learning_assistant::database::Sample;
-use learning_assistant::report::Summary;
+use learning_assistant::report::{Keys, Summary};
 use learning_assistant::traffic::{self, Measured, Options, Recorder};
 use learning_assistant::{App, Server};
 use tempfile::tempdir;
@@ -83,7 +83,8 @@ async fn memory_summary_says_what_happened() {
     let recorder = Recorder::new().unwrap();
     service.get("/users/7").await;
     service.get("/users/7").await;
-    let summary = Summary::of(&service.app, &recorder, Duration::from_secs(1));
+    let keys = Keys::of(&service.app).await;
+    let summary = Summary::of(&service.app, &recorder, Duration::from_secs(1), keys);
     assert!(summary.is_success());
     let table = summary.to_string();
     let check = |name: &str, value: &str| {
