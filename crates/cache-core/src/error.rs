@@ -88,6 +88,9 @@ impl fmt::Display for ErrorKind {
     }
 }
 
+/// How many characters of a fact are printed.
+const LONGEST_FACT: usize = 2_000;
+
 /// An error of the cache, opaque but for its [`kind`](Error::kind) and a few questions.
 ///
 /// It is `Clone`, because one failed load answers every caller that waited for it.
@@ -122,10 +125,16 @@ impl Error {
         }))
     }
 
-    /// Adds a fact, printed as `name: value` behind the message.
+    /// Adds a fact, printed as `name: value` behind the message; the first 2,000 characters of it,
+    /// as what was found may be anything.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.0.context.push((name, value.to_string()));
+        let mut value = value.to_string();
+        if let Some((end, _)) = value.char_indices().nth(LONGEST_FACT) {
+            value.truncate(end);
+            value.push_str("...");
+        }
+        self.0.context.push((name, value));
         self
     }
 
@@ -209,6 +218,15 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prints_no_more_of_a_fact_than_can_be_read() {
+        let error =
+            Error::new(ErrorKind::Config, "too long").with("found", "\u{e9}".repeat(1 << 20));
+        let text = error.to_string();
+        assert_eq!(text.matches('\u{e9}').count(), LONGEST_FACT);
+        assert!(text.contains("..."), "{text}");
+    }
 
     #[test]
     fn prints_message_and_context() {

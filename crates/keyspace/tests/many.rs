@@ -93,7 +93,7 @@ fn nobody_who_reads_waits_for_a_change() {
     assert!(taken.unwrap_err().to_string().contains("share a prefix"));
     assert!(keyspace.locate("app:moved:1").is_some());
     assert_eq!(keyspace.locate("app:t7:1"), None);
-    keyspace
-        .register(Namespace::new("new").prefix("t7"))
-        .unwrap();
+    let former = keyspace.register(Namespace::new("new").prefix("t7"));
+    let former = former.unwrap_err().to_string();
+    assert!(former.contains("one after the other"), "{former}");
 }

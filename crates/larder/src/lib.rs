@@ -116,6 +116,10 @@ mod guides {
     #[doc = include_str!("../../../docs/quota.md")]
     struct Quota;
 
+    #[cfg(feature = "analytics")]
+    #[doc = include_str!("../../../docs/analytics.md")]
+    struct Analytics;
+
     #[doc = include_str!("../../../docs/patterns.md")]
     struct Patterns;
 

@@ -90,6 +90,7 @@ fn demo(_: &Workspace) -> StepResult {
         "--",
         "--requests",
         "20000",
+        "--check-advice",
     ]))?;
     Ok(Verdict::Passed)
 }

@@ -81,8 +81,15 @@ impl TtlAdvice {
 
     /// What time to live suits, given the present one. The suggestion holds the share also at the
     /// upper end of what the rate of changes may be.
+    ///
+    /// A share below 0.0001, above 0.9, or none at all (`NaN`) counts as these, or as
+    /// [`STALE_SHARE`](TtlAdvice::STALE_SHARE).
     #[must_use]
     pub fn of(changes: &ChangeHistogram, now: Duration, stale_share: f64) -> Self {
+        let stale_share = match stale_share.is_nan() {
+            true => Self::STALE_SHARE,
+            false => stale_share.clamp(1e-4, 0.9),
+        };
         let (reloads, _) = changes.totals();
         let rate = ChangeRate::of(changes).filter(|_| reloads >= FEWEST_RELOADS);
         let (Some(rate), false) = (rate, now.is_zero()) else {

@@ -39,6 +39,9 @@ pub(crate) struct Note {
     hold: Hold,
 }
 
+/// How many keys of the panel are given a place in a bucket of the ledger.
+const MOST_FIRM: usize = Ledger::WAYS - 2;
+
 /// Whether another key may take a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Hold {
@@ -220,7 +223,7 @@ impl Book {
     /// weakest of its bucket would have made room for it.
     pub(crate) fn most_unfollowed_beside(&self, ledger: &Ledger, hash: KeyHash) -> u64 {
         let weakest = self.weakest(ledger, hash);
-        weakest.map_or(0, |slot| {
+        weakest.map_or(u64::MAX, |slot| {
             3 * (ledger.counted(slot) + self.pace.interval() - 1)
         })
     }
@@ -352,7 +355,11 @@ impl Book {
         let reads = u64::from(member.record.reads);
         let found = ledger.find(touched.hash);
         let slot = found.or_else(|| {
-            let slot = self.weakest(ledger, touched.hash)?;
+            let is_firm = |slot: &Slot| self.notes[slot.index()].hold == Hold::Firm;
+            let firm = ledger.candidates(touched.hash).filter(is_firm).count();
+            // Its hits are then counted here, and there is room for keys that are hotter.
+            let slot = self.weakest(ledger, touched.hash);
+            let slot = slot.filter(|_| firm < MOST_FIRM)?;
             let note = Note {
                 shape,
                 ..Note::default()

@@ -122,7 +122,8 @@ pub enum ColdReads {
     Never,
     /// So often.
     Exactly(u64),
-    /// So often at most, as good as certainly: the key is not followed.
+    /// So often at most, as good as certainly: the key is not followed. Reads before the last
+    /// half-life weigh half.
     AtMost(u64),
 }
 

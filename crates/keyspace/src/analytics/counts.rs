@@ -70,7 +70,9 @@ impl Counts {
     /// All reads.
     #[must_use]
     pub fn reads(&self) -> u64 {
-        self.hits().saturating_add(self.misses.all())
+        // What was served in an outage had been missed before.
+        let found = self.hits().saturating_sub(self.outage_served);
+        found.saturating_add(self.misses.all())
     }
 
     /// The share of reads that were answered, 0 to 1; `None`: there were no reads.

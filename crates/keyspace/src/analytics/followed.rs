@@ -22,6 +22,9 @@ const OFTEN: u64 = 15;
 /// more often.
 const SOMETIMES: u64 = 63;
 
+/// After so many half-lives no count is left.
+const MOST_HALVINGS: usize = 64;
+
 /// The hot path counts in the ledger; everything else is in the book, behind a lock.
 #[derive(Debug)]
 pub(crate) struct Followed {
@@ -196,13 +199,20 @@ impl Halved {
     }
 
     fn halve(&mut self, ledger: &Ledger, now: Elapsed) {
-        let half_life = self.half_life.as_secs_f64();
-        if half_life <= 0.0 || now.seconds() - self.last.seconds() < half_life {
+        if self.half_life.is_zero() {
             return;
         }
-        self.weight = self.seconds(now) / 2.0;
+        for _ in 0..MOST_HALVINGS {
+            let next = self.last.after(self.half_life);
+            if now < next {
+                return;
+            }
+            self.weight = self.seconds(next) / 2.0;
+            self.last = next;
+            self.book.halve(ledger);
+        }
+        // Nothing is left of what was counted.
         self.last = now;
-        self.book.halve(ledger);
     }
 }
 

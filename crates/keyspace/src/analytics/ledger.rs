@@ -26,26 +26,38 @@ pub(crate) struct Slot(pub(crate) u32);
 #[derive(Debug)]
 pub(crate) struct Ledger {
     buckets: Box<[Bucket]>,
-    ticks: Box<[[AtomicU32; WAYS]]>,
+    guides: Box<[Guide]>,
 }
 
+/// The tags and counts of a bucket: they alone say which keys are followed.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Bucket([AtomicU64; WAYS]);
+
+/// Where in a bucket to look first, and when its keys were last read.
+#[derive(Debug, Default)]
+struct Guide {
+    /// One byte of each tag, that of the first way in the lowest.
+    bytes: AtomicU64,
+    ticks: [AtomicU32; WAYS],
+}
+
+/// A one in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 impl Ledger {
     /// How many keys share a bucket: one cache line of counters.
     pub(crate) const WAYS: usize = WAYS;
 
     /// The bytes a slot takes.
-    pub(crate) const SLOT_BYTES: usize = 12;
+    pub(crate) const SLOT_BYTES: usize = (size_of::<Bucket>() + size_of::<Guide>()) / WAYS;
 
     /// Room for so many keys, a power of two.
     pub(crate) fn new(slots: usize) -> Self {
         let buckets = (slots / WAYS).max(1).next_power_of_two();
         Self {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
-            ticks: (0..buckets).map(|_| Default::default()).collect(),
+            guides: (0..buckets).map(|_| Guide::default()).collect(),
         }
     }
 
@@ -54,8 +66,9 @@ impl Ledger {
     #[inline]
     pub(crate) fn count(&self, hash: KeyHash, now: u32) -> Option<u64> {
         let (bucket, tag) = (self.bucket(hash), tag(hash));
-        let way = find(&self.buckets[bucket], tag)?;
-        let stamp = &self.ticks[bucket][way];
+        let guide = &self.guides[bucket];
+        let way = find(&self.buckets[bucket], guide, tag)?;
+        let stamp = &guide.ticks[way];
         if stamp.load(Ordering::Relaxed) != now {
             stamp.store(now, Ordering::Relaxed);
         }
@@ -64,14 +77,15 @@ impl Ledger {
         if before >> COUNT_BITS == tag {
             return Some((before & COUNT) + 1);
         }
-        cell.fetch_sub(1, Ordering::Relaxed);
+        take_back(cell);
         None
     }
 
     /// Where a key is followed.
     pub(crate) fn find(&self, hash: KeyHash) -> Option<Slot> {
         let bucket = self.bucket(hash);
-        find(&self.buckets[bucket], tag(hash)).map(|way| slot(bucket, way))
+        let way = find(&self.buckets[bucket], &self.guides[bucket], tag(hash))?;
+        Some(slot(bucket, way))
     }
 
     /// The slots that a key may be followed in.
@@ -92,19 +106,23 @@ impl Ledger {
 
     /// When the key of a slot was last read.
     pub(crate) fn last_tick(&self, slot: Slot) -> u32 {
-        self.ticks[slot.bucket()][slot.way()].load(Ordering::Relaxed)
+        self.guides[slot.bucket()].ticks[slot.way()].load(Ordering::Relaxed)
     }
 
     /// Lets a slot follow another key, and says what the count of the one before was.
     pub(crate) fn replace(&self, slot: Slot, hash: KeyHash, count: u64, tick: u32) -> u64 {
         self.stamp(slot, tick);
+        let shift = 8 * slot.way();
+        let bytes = &self.guides[slot.bucket()].bytes;
+        let others = bytes.load(Ordering::Relaxed) & !(0xff << shift);
+        bytes.store(others | (tag(hash) & 0xff) << shift, Ordering::Relaxed);
         let next = tag(hash) << COUNT_BITS | count.min(COUNT);
         self.cell(slot).swap(next, Ordering::Relaxed) & COUNT
     }
 
     /// Says when the key of a slot was read.
     pub(crate) fn stamp(&self, slot: Slot, tick: u32) {
-        self.ticks[slot.bucket()][slot.way()].store(tick, Ordering::Relaxed);
+        self.guides[slot.bucket()].ticks[slot.way()].store(tick, Ordering::Relaxed);
     }
 
     /// Takes a number off a count.
@@ -145,15 +163,29 @@ fn tag(hash: KeyHash) -> u64 {
     (hash.0 >> 20 & 0xff_ffff).max(1)
 }
 
-/// All ways are looked at: guessing the right one costs more than looking.
+/// Takes a count back from the key that took the place; there is nothing to be taken of one that
+/// another thread's count has not reached.
+#[cold]
+fn take_back(cell: &AtomicU64) {
+    let less = |cell: u64| (cell & COUNT > 0).then(|| cell - 1);
+    let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+}
+
+/// Looks at the ways whose byte is that of the tag: at all eight bytes at once, as
+/// `SwissTable` does, by the trick that finds a zero byte in a word (Mycroft 1987). It may point
+/// to a way too many, never to one too few.
 #[inline]
-fn find(bucket: &Bucket, tag: u64) -> Option<usize> {
-    let mut found = WAYS;
-    for (way, cell) in bucket.0.iter().enumerate() {
-        let is_it = cell.load(Ordering::Relaxed) >> COUNT_BITS == tag;
-        found = if is_it { way } else { found };
+fn find(bucket: &Bucket, guide: &Guide, tag: u64) -> Option<usize> {
+    let differing = guide.bytes.load(Ordering::Relaxed) ^ (tag & 0xff) * ONES;
+    let mut equal = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
+    while equal != 0 {
+        let way = equal.trailing_zeros() as usize / 8;
+        if bucket.0[way].load(Ordering::Relaxed) >> COUNT_BITS == tag {
+            return Some(way);
+        }
+        equal &= equal - 1;
     }
-    (found < WAYS).then_some(found)
+    None
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use larder_cache_core::{Clock, Moment, Timestamp};
 
@@ -60,6 +61,12 @@ impl Elapsed {
 
     pub(crate) fn seconds(self) -> f64 {
         self.0 as f64 / 1e9
+    }
+
+    /// So much later.
+    pub(crate) fn after(self, duration: Duration) -> Self {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
     }
 
     /// In 32 bits, which is enough for 9 years.

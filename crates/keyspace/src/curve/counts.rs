@@ -1,5 +1,7 @@
 //! What is counted of a namespace.
 
+use std::collections::BTreeSet;
+
 /// So many namespaces are told apart; those above share the last row.
 const MOST_SPACES: usize = 256;
 
@@ -73,8 +75,10 @@ impl Counts {
         self.rows.get(place(space))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter()
+    /// The rows of these namespaces, each once.
+    pub(super) fn of(&self, spaces: impl Iterator<Item = u32>) -> impl Iterator<Item = &Row> {
+        let places: BTreeSet<usize> = spaces.map(place).collect();
+        places.into_iter().filter_map(|at| self.rows.get(at))
     }
 
     pub(super) fn restart(&mut self) {

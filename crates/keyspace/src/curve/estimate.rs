@@ -37,7 +37,7 @@ pub(super) fn report(
     });
     CurveReport {
         spaces: spaces.collect(),
-        whole: curve(&all(simulations), together(totals)),
+        whole: curve(&all(simulations, totals), together(totals)),
         simulated,
         skipped,
         memory_bytes: simulations.memory(),
@@ -142,9 +142,11 @@ fn sampled(misses: f64, size: &Simulation) -> f64 {
     (misses * size.rate()).max(1.0)
 }
 
-fn all(simulations: &Simulations) -> Row {
+/// The misses of the namespaces whose totals are given: others have no part in L1.
+fn all(simulations: &Simulations, totals: &[SpaceTotals]) -> Row {
     let mut all = Row::new(simulations.sizes().len());
-    for row in simulations.counts().iter() {
+    let spaces = totals.iter().map(|totals| totals.space);
+    for row in simulations.counts().of(spaces) {
         for (all, misses) in all.misses.iter_mut().zip(&row.misses) {
             all.here += misses.here;
             all.below += misses.below;

@@ -169,14 +169,16 @@ impl Keyspace {
 
     fn check_prefix_is_free(&self, settings: &Namespace) -> Result<()> {
         let table = self.read();
-        let taken = table.of_prefix(&settings.prefix);
+        let prefix = &settings.prefix;
+        let taken = table.of_prefix(prefix);
+        let taken = taken.or_else(|| table.formerly_of_prefix(prefix));
         let Some(other) = taken.filter(|known| known.name() != settings.name) else {
             return Ok(());
         };
         Err(Error::new(
             ErrorKind::Config,
-            "two namespaces can't share a prefix, their keys would collide; give one another \
-             prefix",
+            "two namespaces can't share a prefix, also one after the other: their keys would \
+             collide; give one another prefix",
         )
         .with("prefix", format!("{:?}", settings.prefix))
         .with(
@@ -275,6 +277,13 @@ mod tests {
             .register(Namespace::new("x").prefix("sess"))
             .unwrap_err();
         assert!(taken.to_string().contains("share a prefix"), "{taken}");
+        keyspace
+            .update("sessions", |s| s.prefix("session"))
+            .unwrap();
+        let former = keyspace.register(Namespace::new("x").prefix("sess"));
+        let former = former.unwrap_err().to_string();
+        assert!(former.contains("one after the other"), "{former}");
+        keyspace.update("sessions", |s| s.prefix("sess")).unwrap();
         assert!(keyspace.update("content", |c| c.prefix("sess")).is_err());
         assert!(
             keyspace

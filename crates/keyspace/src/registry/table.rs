@@ -14,6 +14,8 @@ pub(super) struct Table {
     /// Where in the order each is, which is also its number.
     by_name: HashMap<Box<str>, usize>,
     by_prefix: HashMap<Box<str>, usize>,
+    /// Who had a prefix before: its values may still stand under it.
+    formerly: HashMap<Box<str>, usize>,
 }
 
 impl Table {
@@ -23,6 +25,11 @@ impl Table {
 
     pub(super) fn of_prefix(&self, prefix: &str) -> Option<&Arc<Registered>> {
         self.in_order.get(*self.by_prefix.get(prefix)?)
+    }
+
+    /// Whose prefix this was before, and is not now.
+    pub(super) fn formerly_of_prefix(&self, prefix: &str) -> Option<&Arc<Registered>> {
+        self.in_order.get(*self.formerly.get(prefix)?)
     }
 
     pub(super) fn in_order(&self) -> &[Arc<Registered>] {
@@ -46,6 +53,7 @@ impl Table {
         if before.prefix != settings.prefix
             && let Some(at) = self.by_prefix.remove(before.prefix.as_str())
         {
+            self.formerly.insert(before.prefix.as_str().into(), at);
             self.by_prefix.insert(settings.prefix.as_str().into(), at);
         }
         known.replace(settings);

@@ -4,6 +4,7 @@
 
 mod accuracy;
 mod cold;
+mod curve;
 mod fleet;
 mod lifecycle;
 mod memory_bounds;

@@ -97,3 +97,31 @@ async fn memory_summary_says_what_happened() {
     check("queries avoided", "1");
     check("p99 without it", "-");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_analytics_know_the_keys_of_a_crowd() {
+    let directory = tempdir().unwrap();
+    let service = Service::on_memory(&directory).await;
+    Crowd::begin(&service.app, Some(3_000)).await.end().await;
+    let keys = Keys::of(&service.app).await;
+    let table = keys.to_string();
+    for expected in [
+        "profile:{id}: ",
+        "hot keys   profile:",
+        "cold keys  ",
+        "L1 size         64 MiB",
+    ] {
+        assert!(table.contains(expected), "no {expected:?} in\n{table}");
+    }
+    let advised = keys.advice().advised_bytes().unwrap();
+    assert_eq!(
+        advised,
+        8 << 20,
+        "everything fits into the smallest that is simulated:\n{table}"
+    );
+    let compared = keys.advice().compared_with(keys.advice());
+    assert!(
+        compared.starts_with("With an L1 of 64 MiB it was foretold"),
+        "{compared}"
+    );
+}
