@@ -176,7 +176,7 @@ fn take_back(cell: &AtomicU64) {
 /// to a way too many, never to one too few.
 #[inline]
 fn find(bucket: &Bucket, guide: &Guide, tag: u64) -> Option<usize> {
-    let differing = guide.bytes.load(Ordering::Relaxed) ^ (tag & 0xff) * ONES;
+    let differing = guide.bytes.load(Ordering::Relaxed) ^ ((tag & 0xff) * ONES);
     let mut equal = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
     while equal != 0 {
         let way = equal.trailing_zeros() as usize / 8;
