@@ -9,7 +9,6 @@ use larder_cache_core::{
 };
 
 use crate::changes::{Change, SweepingChange};
-use crate::epochs::Source;
 use crate::hold::Hold;
 use crate::l1::Outlook;
 use crate::lifetime;
@@ -278,9 +277,8 @@ impl NamespaceHandle {
         self.shared
             .learn_dictionaries(&self.space, &settings, headers(), budget)
             .await;
-        let tags: Vec<_> = headers().flat_map(Header::tag_names).collect();
-        let view = self.shared.view(&settings, &tags, Source::Memory, budget);
-        let view = view.await?;
+        let headers: Vec<_> = headers().collect();
+        let judge = self.shared.judge_of(&settings, &headers, budget).await?;
         let mut times = self.shared.server_times();
         let mut fresh = Vec::with_capacity(keys.len());
         for (key, known) in keys.iter().zip(&known) {
@@ -289,7 +287,7 @@ impl NamespaceHandle {
                 continue;
             };
             let now = times.of(key, budget).await?;
-            let valid = view.judge(header, &self.shared.l1).0 == Standing::Valid
+            let valid = judge.judge(header, &self.shared.l1).0 == Standing::Valid
                 && !self.shared.is_epoch_pending(&settings, header);
             let in_header = self.shared.fresh_for(header, &settings, now);
             let in_header = in_header.filter(|_| valid);

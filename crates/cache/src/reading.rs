@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use larder_cache_core::{
     Bytes, Claim, Entry, EntryId, ErrorKind, Expiry, Header, KeptFrom, Key, Kind, L1, MissReason,
-    Moment, Namespace, Place, Result, Standing, Tag, Timestamp,
+    Moment, Namespace, Place, Result, Standing, Timestamp,
 };
 
-use crate::epochs::{Source, View, staleness};
+use crate::epochs::{Judge, staleness};
 use crate::l1::{Coarse, Generation, Marks, Slot, Window};
 use crate::lifetime::{self, Spread};
 use crate::shared::{Budget, Shared, SpaceState};
@@ -304,48 +304,24 @@ impl<'a> Reader<'a> {
             let unread = ours.into_iter().map(|stored| self.understand(stored, None));
             return Ok(unread.collect());
         }
-        let tags: Vec<_> = sound().flat_map(Stored::tags).collect();
-        let view = self
-            .shared
-            .view(self.settings, &tags, Source::Memory, budget);
-        let view = view.await?;
-        // An epoch that was read before may have been lost since, with all that was stored
-        // under the one that took its place.
-        let doubtful = |stored: &&Stored<'_>| {
-            view.judge(&stored.entry.header, &self.shared.l1).0 != Standing::Valid
-        };
-        let doubted: Vec<_> = sound().filter(doubtful).flat_map(Stored::tags).collect();
-        let confirmed = match sound().any(|stored| doubtful(&stored)) {
-            true => {
-                let again = self
-                    .shared
-                    .view(self.settings, &doubted, Source::Backend, budget);
-                Some(again.await?)
-            }
-            false => None,
-        };
-        let judged = |stored: &&Stored<'_>| {
-            let doubt = doubtful(stored);
-            let view = confirmed.as_ref().filter(|_| doubt).unwrap_or(&view);
-            view.judge(&stored.entry.header, &self.shared.l1).0 != Standing::Gone
-        };
-        let headers = sound().filter(judged).map(|stored| &stored.entry.header);
+        let headers: Vec<_> = sound().map(|stored| &stored.entry.header).collect();
+        let judge = self.shared.judge_of(self.settings, &headers, budget);
+        let judge = judge.await?;
+        let is_of_use = |header: &&Header| judge.judge(header, &self.shared.l1).0 != Standing::Gone;
+        let headers = headers.into_iter().filter(is_of_use);
         self.shared
             .learn_dictionaries(self.space, self.settings, headers, budget)
             .await;
-        let found = ours.into_iter().map(|stored| {
-            let doubt = stored.as_ref().is_ok_and(|stored| doubtful(&stored));
-            let view = confirmed.as_ref().filter(|_| doubt).unwrap_or(&view);
-            self.understand(stored, Some(view))
-        });
+        let ours = ours.into_iter();
+        let found = ours.map(|stored| self.understand(stored, Some(&judge)));
         Ok(found.collect())
     }
 
-    /// Where there is no view, the entry is of a kind that stands on nothing.
+    /// Where there is no judge, the entry is of a kind that stands on nothing.
     fn understand<V: Value>(
         &self,
         stored: Result<Stored<'_>, Found<V>>,
-        view: Option<&View>,
+        judge: Option<&Judge>,
     ) -> Found<V> {
         let stored = match stored {
             Ok(stored) => stored,
@@ -373,13 +349,13 @@ impl<'a> Reader<'a> {
             };
             return Found::Missing(reason, Some(vacancy));
         }
-        let Some(view) = view.filter(|_| !freshness.is_gone(now)) else {
+        let Some(judge) = judge.filter(|_| !freshness.is_gone(now)) else {
             return vacant(MissReason::Expired, sample);
         };
         if self.shared.is_epoch_pending(self.settings, &entry.header) {
             return Found::Missing(MissReason::Pending, None);
         }
-        let (standing, marks) = view.judge(&entry.header, &self.shared.l1);
+        let (standing, marks) = judge.judge(&entry.header, &self.shared.l1);
         if standing == Standing::Gone {
             return useless(MissReason::Invalidated, id, sample);
         }
@@ -460,10 +436,6 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Stored<'a> {
-    fn tags(&self) -> Vec<Tag> {
-        self.entry.header.tag_names()
-    }
-
     /// Whether its worth depends on epochs.
     fn needs_epochs(&self) -> bool {
         let header = &self.entry.header;

@@ -1,5 +1,6 @@
 //! What is known of epochs, and what entries are worth by them.
 
+mod judge;
 mod late;
 
 use std::collections::HashMap;
@@ -16,6 +17,8 @@ use crate::guards::Guard;
 use crate::l1::{EpochGeneration, EpochMoment, Marks, Memory};
 use crate::shared::{Budget, Shared};
 use crate::writing::Terms;
+
+pub(crate) use self::judge::Judge;
 
 /// How long the backend keeps an epoch that nobody changes. When it goes, what stands on it
 /// is a miss.

@@ -13,6 +13,7 @@ mod record;
 mod sweep;
 mod tend;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_cache_core::{Namespace, Result};
@@ -44,8 +45,8 @@ pub struct Usage {
 
 impl Shared {
     /// Measures a namespace, on the caller's time.
-    async fn measured(&self, space: &SpaceState, settings: &Namespace) -> Result<Measured> {
-        let mut pass = Pass::new(self, space, None);
+    async fn measured(&self, space: &SpaceState, settings: &Arc<Namespace>) -> Result<Measured> {
+        let mut pass = Pass::new(self, space, Arc::clone(settings), None);
         let mut measured = Measured::at(pass.server_time().await?);
         while let Some(page) = pass.next().await? {
             page.iter().for_each(|stored| measured.add(stored));

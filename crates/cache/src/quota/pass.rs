@@ -9,7 +9,6 @@ use larder_cache_core::{
 };
 
 use super::lease::SweepLease;
-use crate::epochs::Source;
 use crate::shared::{Budget, Shared};
 use crate::spaces::SpaceState;
 use crate::tasks;
@@ -56,6 +55,8 @@ pub(super) struct Pass<'a, 'l> {
     settings: Arc<Namespace>,
     began: Moment,
     next: Option<Cursor>,
+    /// When the last page was asked for, which is to be rested from.
+    asked: Option<Moment>,
     lease: Option<&'l mut SweepLease<'a>>,
 }
 
@@ -64,14 +65,16 @@ impl<'a, 'l> Pass<'a, 'l> {
     pub(super) fn new(
         shared: &'a Shared,
         space: &'a SpaceState,
+        settings: Arc<Namespace>,
         lease: Option<&'l mut SweepLease<'a>>,
     ) -> Self {
         Self {
             shared,
             space,
-            settings: space.settings(),
+            settings,
             began: shared.clock.now(),
             next: Some(Cursor::start()),
+            asked: None,
             lease,
         }
     }
@@ -94,7 +97,14 @@ impl<'a, 'l> Pass<'a, 'l> {
     }
 
     /// The next entries; `None` behind the last ones. A key can come twice.
+    ///
+    /// It rests first, from the page before and what the caller did with that: so the caller has
+    /// what it gets as it was just now.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Stored>>> {
+        if let Some(asked) = self.asked.take() {
+            let rest = self.shared.clock.now().since(asked).saturating_mul(REST);
+            tokio::time::sleep(rest.min(LONGEST_REST)).await;
+        }
         let Some(at) = self.next.clone() else {
             return Ok(None);
         };
@@ -104,6 +114,7 @@ impl<'a, 'l> Pass<'a, 'l> {
         if let Some(lease) = &mut self.lease {
             lease.keep().await?;
         }
+        self.asked = Some(self.shared.clock.now());
         let (mut attempt, rest) = (1, Duration::from_millis(100));
         loop {
             match self.page(at.clone()).await {
@@ -119,7 +130,7 @@ impl<'a, 'l> Pass<'a, 'l> {
     }
 
     async fn page(&self, at: Cursor) -> Result<(Vec<Stored>, Option<Cursor>)> {
-        let (shared, began) = (self.shared, self.shared.clock.now());
+        let shared = self.shared;
         let prefix = shared.keyspace.prefix();
         let start = prefix.namespace_start(&self.settings.prefix);
         let pattern = Glob::new("*").behind(&start);
@@ -134,8 +145,6 @@ impl<'a, 'l> Pass<'a, 'l> {
         });
         let (physical, keys): (Vec<Key>, Vec<String>) = ours.unzip();
         let stored = self.weigh(physical, keys, &mut budget).await?;
-        let rest = shared.clock.now().since(began).saturating_mul(REST);
-        tokio::time::sleep(rest.min(LONGEST_REST)).await;
         Ok((stored, page.next))
     }
 
@@ -156,13 +165,8 @@ impl<'a, 'l> Pass<'a, 'l> {
         let heads = heads.await?;
         let read = |head: &Head| Header::read(&head.bytes, head.total_bytes).ok();
         let headers: Vec<_> = heads.iter().map(|head| read(head.as_ref()?)).collect();
-        let tags: Vec<_> = headers
-            .iter()
-            .flatten()
-            .flat_map(Header::tag_names)
-            .collect();
-        let view = shared.view(&self.settings, &tags, Source::Memory, budget);
-        let view = view.await?;
+        let known: Vec<&Header> = headers.iter().flatten().collect();
+        let judge = shared.judge_of(&self.settings, &known, budget).await?;
         let mut times = shared.server_times();
         let mut stored = Vec::with_capacity(keys.len());
         for (((physical, key), head), header) in
@@ -171,7 +175,7 @@ impl<'a, 'l> Pass<'a, 'l> {
             let Some(head) = head else { continue };
             let now = times.of(&physical, budget).await?;
             let state = header.map(|header| {
-                let standing = view.judge(&header, &shared.l1).0;
+                let standing = judge.judge(&header, &shared.l1).0;
                 self.state(&header, standing, now)
             });
             stored.push(Stored {
@@ -199,4 +203,15 @@ impl<'a, 'l> Pass<'a, 'l> {
     pub(super) fn space(&self) -> &'a SpaceState {
         self.space
     }
+
+    /// Whether the namespace is still where it was, and may take as much, as when this began.
+    pub(super) fn is_current(&self) -> bool {
+        is_current(self.space, &self.settings)
+    }
+}
+
+/// Whether a namespace is where it is by these settings, and may take as much.
+pub(super) fn is_current(space: &SpaceState, settings: &Namespace) -> bool {
+    let now = space.settings();
+    now.prefix == settings.prefix && now.quota_bytes == settings.quota_bytes
 }

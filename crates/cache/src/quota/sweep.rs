@@ -1,11 +1,13 @@
 //! A sweep: what a namespace takes beyond its quota is deleted, the oldest first.
 
+use std::sync::Arc;
+
 use larder_cache_core::{Event, Key, Namespace, Result};
 
 use super::ages::{Ages, Cut};
 use super::due::{Looked, valid_for};
 use super::lease::SweepLease;
-use super::pass::{Pass, State, Stored};
+use super::pass::{Pass, State, Stored, is_current};
 use super::record::Measured;
 use crate::changes::Change;
 use crate::shared::Shared;
@@ -22,95 +24,120 @@ struct Deleted {
     bytes: u64,
 }
 
+/// What is to go: so much of the oldest that values are left for so many bytes.
+#[derive(Clone, Copy, Debug)]
+struct Goal {
+    cut: Cut,
+    /// Bytes that are not ours to delete.
+    unknown: u64,
+    live: u64,
+}
+
+/// How a sweep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Reached,
+    /// The settings that it began with are no more.
+    Outdated,
+}
+
 impl Shared {
     /// Measures a namespace and deletes what is too much, unless that is known, or another
     /// process is about it.
     pub(super) async fn keep_quota(
         &self,
         space: &SpaceState,
+        settings: &Arc<Namespace>,
         (stored, quota): (u64, u64),
     ) -> Result<Looked> {
-        let settings = space.settings();
-        let before = self.read_usage(&settings).await?;
+        let before = self.read_usage(settings).await?;
         if let Some(known) = before
-            && self
-                .is_good_enough(&settings, known, (stored, quota))
-                .await?
+            && known.bytes.saturating_add(stored) <= quota
         {
-            return Ok(Looked::Known(known));
+            let age = self.usage_of(settings, known).await?.age;
+            if age < valid_for(known.bytes, quota) {
+                return Ok(Looked::Known(known.bytes, age));
+            }
         }
-        let Some(mut lease) = SweepLease::acquire(self, &settings).await? else {
-            return Ok(Looked::Busy);
+        let Some(mut lease) = SweepLease::acquire(self, settings).await? else {
+            return Ok(Looked::NotNow);
         };
-        let swept = self.sweep_unless_known(space, before, quota, &mut lease);
+        let swept = self.sweep_unless_known(space, settings, (before, quota), &mut lease);
         let swept = swept.await;
         lease.release().await;
-        swept.map(Looked::Known)
-    }
-
-    async fn is_good_enough(
-        &self,
-        settings: &Namespace,
-        known: Measured,
-        (stored, quota): (u64, u64),
-    ) -> Result<bool> {
-        if known.bytes.saturating_add(stored) > quota {
-            return Ok(false);
-        }
-        let age = self.usage_of(settings, known).await?.age;
-        Ok(age < valid_for(known.bytes, quota))
+        swept
     }
 
     /// Another process may have measured between the look and the lease.
     async fn sweep_unless_known<'a>(
         &'a self,
         space: &'a SpaceState,
-        before: Option<Measured>,
-        quota: u64,
+        settings: &Arc<Namespace>,
+        (before, quota): (Option<Measured>, u64),
         lease: &mut SweepLease<'a>,
-    ) -> Result<Measured> {
-        let settings = space.settings();
-        match self.read_usage(&settings).await? {
-            Some(known) if Some(known) != before => Ok(known),
-            _ => self.sweep(space, quota, lease).await,
+    ) -> Result<Looked> {
+        match self.read_usage(settings).await? {
+            Some(known) if Some(known) != before => {
+                let age = self.usage_of(settings, known).await?.age;
+                Ok(Looked::Known(known.bytes, age))
+            }
+            _ => self.sweep(space, settings, quota, lease).await,
         }
     }
 
     async fn sweep<'a>(
         &'a self,
         space: &'a SpaceState,
+        settings: &Arc<Namespace>,
         quota: u64,
         lease: &mut SweepLease<'a>,
-    ) -> Result<Measured> {
-        let mut pass = Pass::new(self, space, Some(&mut *lease));
+    ) -> Result<Looked> {
+        let mut pass = Pass::new(self, space, Arc::clone(settings), Some(&mut *lease));
         let (mut measured, mut ages) = (Measured::at(pass.server_time().await?), Ages::new());
+        let mut unknown = 0;
         while let Some(page) = pass.next().await? {
             for stored in &page {
                 measured.add(stored);
-                if let State::Live(age) = stored.state {
-                    ages.add(age, stored.bytes);
+                match stored.state {
+                    State::Live(age) => ages.add(age, stored.bytes),
+                    State::Unknown => unknown += stored.bytes,
+                    State::Invalidated => {}
                 }
             }
         }
         let began = pass.began();
+        let live = quota / 100 * DOWN_TO;
+        let too_much = live_bytes(&measured, unknown).saturating_sub(live);
         let used_bytes = measured.bytes;
-        if used_bytes > quota {
-            let too_much = used_bytes - quota / 100 * DOWN_TO;
-            let cut = ages.cut(too_much.saturating_sub(measured.invalidated_bytes));
-            let pass = Pass::new(self, space, Some(&mut *lease)).since(began);
-            let deleted = delete(self, pass, cut, &mut measured).await;
-            let Deleted { entries, bytes } = deleted?;
+        if used_bytes > quota && too_much + measured.invalidated_bytes > 0 {
+            let cut = ages.cut(too_much);
+            let goal = Goal { cut, unknown, live };
+            let pass = Pass::new(self, space, Arc::clone(settings), Some(&mut *lease)).since(began);
+            let mut deleted = Deleted::default();
+            let ended = delete(self, pass, goal, &mut measured, &mut deleted).await;
+            self.tell_swept(space, (quota, used_bytes), deleted);
+            if ended? == End::Outdated {
+                return Ok(Looked::NotNow);
+            }
+        }
+        if !is_current(space, settings) {
+            return Ok(Looked::NotNow);
+        }
+        self.publish_usage(settings, &measured).await?;
+        Ok(Looked::Measured(measured.bytes))
+    }
+
+    fn tell_swept(&self, space: &SpaceState, (quota_bytes, used_bytes): (u64, u64), of: Deleted) {
+        if of.entries > 0 {
             let enforced = Event::QuotaEnforced {
                 space: space.registered.space(),
-                quota_bytes: quota,
+                quota_bytes,
                 used_bytes,
-                entries,
-                deleted_bytes: bytes,
+                entries: of.entries,
+                deleted_bytes: of.bytes,
             };
             self.emit(space, &enforced);
         }
-        self.publish_usage(&space.settings(), &measured).await?;
-        Ok(measured)
     }
 
     /// Deletes entries that are to go. What was to be read of them stays true, so nothing is
@@ -129,29 +156,47 @@ impl Shared {
     }
 }
 
-/// Deletes what was invalidated, and what the cut takes of the rest.
+/// Deletes what was invalidated, and what the cut takes of the rest, until what is left of that
+/// is little enough: ages that are not those of the measurement, as after a jump of the server's
+/// clock, cost no more.
 async fn delete(
     shared: &Shared,
     mut pass: Pass<'_, '_>,
-    mut cut: Cut,
+    mut goal: Goal,
     measured: &mut Measured,
-) -> Result<Deleted> {
-    let mut deleted = Deleted::default();
+    deleted: &mut Deleted,
+) -> Result<End> {
     while let Some(page) = pass.next().await? {
-        let is_to_go = |stored: &&Stored| match stored.state {
-            State::Invalidated => true,
-            State::Live(age) => cut.takes(age, stored.bytes),
-            State::Unknown => false,
+        let mut left = *measured;
+        let is_to_go = |stored: &&Stored| {
+            let goes = match stored.state {
+                State::Invalidated => true,
+                State::Live(age) => {
+                    live_bytes(&left, goal.unknown) > goal.live && goal.cut.takes(age, stored.bytes)
+                }
+                State::Unknown => false,
+            };
+            if goes {
+                left.remove(stored);
+            }
+            goes
         };
         let swept: Vec<&Stored> = page.iter().filter(is_to_go).collect();
+        if !pass.is_current() {
+            return Ok(End::Outdated);
+        }
         if swept.is_empty() {
             continue;
         }
         deleted.entries += shared.delete_swept(pass.space(), &swept).await?;
-        for stored in swept {
-            deleted.bytes += stored.bytes;
-            measured.remove(stored);
-        }
+        deleted.bytes += swept.iter().map(|stored| stored.bytes).sum::<u64>();
+        *measured = left;
     }
-    Ok(deleted)
+    Ok(End::Reached)
+}
+
+/// What values take that were not invalidated, where so much is none of ours.
+fn live_bytes(measured: &Measured, unknown: u64) -> u64 {
+    let others = measured.invalidated_bytes.saturating_add(unknown);
+    measured.bytes.saturating_sub(others)
 }

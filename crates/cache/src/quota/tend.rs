@@ -34,12 +34,13 @@ impl Shared {
 
     /// Looks at the quota; says after which pause to look again.
     async fn look_at_quota(&self, space: &SpaceState) -> Option<Duration> {
-        let Some(quota) = space.settings().quota_bytes else {
+        let settings = space.settings();
+        let Some(quota) = settings.quota_bytes else {
             space.quota.gave_up();
             return None;
         };
         let stored = space.quota.stored();
-        let looked = self.keep_quota(space, (stored, quota)).await;
+        let looked = self.keep_quota(space, &settings, (stored, quota)).await;
         if let Err(error) = &looked {
             let namespace = space.registered.name();
             tracing::debug!(%error, namespace, "its quota waits");

@@ -6,8 +6,9 @@ use futures_util::TryStreamExt;
 use larder_cache::{
     KeyOptions, LoadError, Loaded, NamespaceHandle, SetOptions, TypedCache, Validation,
 };
-use larder_cache_core::{Error, ErrorKind, Glob, Namespace, Tags};
+use larder_cache_core::{Error, ErrorKind, Glob, L1, Namespace, Tags};
 
+use crate::fleet::Fleet;
 use crate::world::{TTL, World};
 
 fn films() -> Namespace {
@@ -185,6 +186,36 @@ async fn a_tag_costs_a_scan_and_the_headers() {
     assert!(pages >= 1, "{calls:?}");
     assert!((1..=pages).contains(&count("call head")), "{calls:?}");
     assert_eq!(count("call get"), 0, "{calls:?}");
+}
+
+/// A process that has not been told of an epoch that another has changed lists what `get` finds.
+#[tokio::test]
+async fn keys_under_an_epoch_not_told_of_yet_are_listed() {
+    let fleet = Fleet::new();
+    let (one, other) = (fleet.watching(), fleet.plain());
+    let l1 = L1::Coherent {
+        max_staleness: 2 * TTL,
+        outage_ttl: Duration::ZERO,
+    };
+    one.update(|users| users.l1(l1));
+    one.tell_until_now();
+    let (users, names) = (one.users(), one.cache.namespace("users").unwrap());
+    for key in ["by pattern", "by tag"] {
+        set(&users, "known", &["t"]).await;
+        other.users().clear().await.unwrap();
+        other
+            .users()
+            .invalidate_tags(Tags::any(["t"]))
+            .await
+            .unwrap();
+        set(&other.users(), key, &["t"]).await;
+        let keys = match key {
+            "by tag" => tagged(&names, "t").await,
+            _ => listed(&names, "*").await,
+        };
+        assert!(keys.contains(&key.to_owned()), "{key}: {keys:?}");
+        assert!(one.get(key).await.is_some());
+    }
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use larder_cache::{Loaded, SetOptions, TypedCache};
-use larder_cache_core::{Namespace, Tags};
-use larder_testkit::{Fault, Method};
+use larder_cache_core::{L1, Namespace, Tags};
+use larder_testkit::{Fault, Gate, ManualClock, Method};
 use tokio::time::Instant;
 
 use crate::fleet::{Fleet, Process};
@@ -231,7 +231,7 @@ async fn much_is_measured_more_often() {
 }
 
 /// Two processes, of which the first stands in the middle of a sweep.
-async fn sweeping(fleet: &Fleet) -> (Process, Process, larder_testkit::Gate) {
+async fn sweeping(fleet: &Fleet) -> (Process, Process, Gate) {
     let (one, other) = (process(fleet), process(fleet));
     for n in 0..50 {
         set(&other.users(), n, &[]).await;
@@ -420,4 +420,184 @@ async fn a_shutdown_does_not_wait_for_a_look() {
     assert_eq!(world.cache.stats().background_tasks, 1, "it waits");
     let report = world.cache.shutdown(PAUSE / 2).await;
     assert!(report.is_clean(), "{report:?}");
+}
+
+/// A hundred and one entries in a quota of fifty-eight, and a sweep that has measured them and
+/// asks for those to delete.
+async fn about_to_delete(world: &World) -> Gate {
+    burst(world).await;
+    world.clock.advance(2 * PAUSE);
+    let mut measures = world.chaos.gate(Method::Scan);
+    let mut deletes = world.chaos.gate(Method::Scan);
+    set(&world.users(), 100, &[]).await;
+    measures.arrived().await;
+    measures.release();
+    deletes.arrived().await;
+    deletes
+}
+
+/// A page is rested from when what is in it has been deleted, not between the look at it and that.
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_while_a_sweep_rests_stays() {
+    let world = world();
+    let users = world.users();
+    let gate = about_to_delete(&world).await;
+    // So long does the page take, and nine times as long is rested, or 5 seconds.
+    world.clock.advance(PAUSE);
+    gate.release();
+    settle().await;
+    for n in 0..101 {
+        users
+            .set(format!("{n:03}"), "new".to_owned())
+            .await
+            .unwrap();
+    }
+    assert_eq!(world.cache.stats().background_tasks, 1, "it rests");
+    idle(&world).await;
+    assert_eq!(found(&users, 0..101).await.len(), 101);
+}
+
+/// One that has not been told of an epoch that another process has changed.
+#[tokio::test(start_paused = true)]
+async fn what_stands_on_an_epoch_not_told_of_yet_stays() {
+    let fleet = Fleet::new();
+    let (one, other) = (fleet.watching(), fleet.plain());
+    let l1 = L1::Coherent {
+        max_staleness: 2 * LATE,
+        outage_ttl: Duration::ZERO,
+    };
+    one.update(|users| limited(users).l1(l1));
+    other.update(|users| users.ttl(2 * LATE));
+    one.tell_until_now();
+    set(&one.users(), 100, &[]).await;
+    one.idle().await;
+    assert!(one.get("100").await.is_some());
+    fleet.clock.advance(LATE);
+    other.users().clear().await.unwrap();
+    for n in 0..70 {
+        set(&other.users(), n, &[]).await;
+    }
+    set(&one.users(), 101, &[]).await;
+    one.idle().await;
+    assert_eq!(one.events.count("QuotaEnforced"), 1);
+    let left = found(&other.users(), 0..70).await.len();
+    assert!(left >= 50, "{left}");
+}
+
+/// Ages that are not those that were measured.
+#[tokio::test(start_paused = true)]
+async fn a_jump_of_the_servers_clock_costs_no_more() {
+    let ours = ManualClock::new();
+    let world = World::with(|builder| builder.l1_bytes(0).clock(ours.clone()));
+    world.cache.update_namespace("users", limited).unwrap();
+    burst(&world).await;
+    ours.advance(2 * PAUSE);
+    let mut measures = world.chaos.gate(Method::Scan);
+    let mut deletes = world.chaos.gate(Method::Scan);
+    set(&world.users(), 100, &[]).await;
+    measures.arrived().await;
+    measures.release();
+    deletes.arrived().await;
+    world.clock.advance(LATE);
+    deletes.release();
+    idle(&world).await;
+    let left = found(&world.users(), 0..101).await.len() as u64;
+    assert_eq!(left, QUOTA * 9 / 10 / ENTRY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_ends_where_the_settings_change() {
+    let raised: fn(Namespace) -> Namespace = |users| users.quota_bytes(1 << 30);
+    for change in [raised, |users| users.prefix("other")] {
+        let world = world();
+        let users = world.users();
+        let gate = about_to_delete(&world).await;
+        users.update(change).unwrap();
+        gate.release();
+        idle(&world).await;
+        assert_eq!(world.events.count("QuotaEnforced"), 0);
+        users.update(|users| users.prefix("users")).unwrap();
+        assert_eq!(found(&users, 0..101).await.len(), 101);
+        let usage = users.usage().await.unwrap().unwrap();
+        assert!(usage.entries < 101, "not what the sweep found: {usage:?}");
+    }
+}
+
+/// What a process wrote is not forgotten for a measurement from before.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_since_the_measurement_counts() {
+    let fleet = Fleet::new();
+    let (one, other) = (process(&fleet), process(&fleet));
+    for n in 0..25 {
+        set(&one.users(), n, &[]).await;
+    }
+    one.idle().await;
+    one.users().measure_usage().await.unwrap();
+    for writes in [100..130, 130..160, 160..161] {
+        for n in writes {
+            set(&other.users(), n, &[]).await;
+        }
+        other.idle().await;
+        fleet.clock.advance(2 * PAUSE);
+    }
+    let usage = one.users().measure_usage().await.unwrap();
+    assert!(usage.bytes <= QUOTA, "{usage:?}");
+}
+
+/// What came before the measurement of another process is among what that found.
+#[tokio::test(start_paused = true)]
+async fn what_was_written_before_the_measurement_counts_once() {
+    let fleet = Fleet::new();
+    let (one, other) = (process(&fleet), process(&fleet));
+    for round in 0..8 {
+        // The same 10 of 58 again and again.
+        for n in 0..10 {
+            set(&other.users(), n, &[]).await;
+        }
+        other.idle().await;
+        fleet.clock.advance(LATE / 2);
+        one.users().measure_usage().await.unwrap();
+        fleet.clock.advance(LATE / 2);
+        let scans = other.chaos.calls(Method::Scan);
+        assert_eq!(scans, 1, "round {round}: others have measured");
+    }
+}
+
+/// A measurement gets too old at the same time for all processes.
+#[tokio::test(start_paused = true)]
+async fn a_known_measurement_is_as_old_as_it_is() {
+    let fleet = Fleet::new();
+    let (one, other) = (process(&fleet), process(&fleet));
+    set(&one.users(), 0, &[]).await;
+    one.idle().await;
+    for (after, scans) in [(LATE - PAUSE, 0), (PAUSE, 1)] {
+        fleet.clock.advance(after);
+        set(&other.users(), 1, &[]).await;
+        other.idle().await;
+        assert_eq!(other.chaos.calls(Method::Scan), scans, "{after:?}");
+    }
+}
+
+/// Bytes that can't be deleted do not cost those that can.
+#[tokio::test(start_paused = true)]
+async fn bytes_of_other_programs_cost_no_values() {
+    let world = world();
+    let foreign = usize::try_from(QUOTA).unwrap();
+    world.plant("foreign", vec![7; foreign]).await;
+    for n in 0..5 {
+        set(&world.users(), n, &[]).await;
+        idle(&world).await;
+        world.clock.advance(SOON);
+    }
+    assert_eq!(found(&world.users(), 0..5).await.len(), 5);
+    let usage = world.users().usage().await.unwrap().unwrap();
+    assert!(usage.bytes > QUOTA, "they count: {usage:?}");
+    for n in 5..100 {
+        set(&world.users(), n, &[]).await;
+    }
+    world.clock.advance(SOON);
+    set(&world.users(), 100, &[]).await;
+    idle(&world).await;
+    let left = found(&world.users(), 0..101).await.len() as u64;
+    assert_eq!(left, QUOTA * 9 / 10 / ENTRY);
 }
