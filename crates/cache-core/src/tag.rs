@@ -1,5 +1,6 @@
 //! Tags: names shared by entries that are invalidated together.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +12,9 @@ pub const MAX_TAG_BYTES: usize = 255;
 
 /// The most tags one entry can carry.
 pub const MAX_TAGS: usize = 64;
+
+/// The most tags a list is read of, those that come again counted in.
+const MAX_LISTED: usize = 10 * MAX_TAGS;
 
 /// The most bytes that all tags of one entry can have together, 17 for each counted in.
 pub const MAX_TAG_SECTION_BYTES: usize = 4000;
@@ -35,18 +39,25 @@ impl Tag {
         Ok(Self(tag.into()))
     }
 
-    /// Reads a list of tags: sorted, each once.
+    /// Reads a list of tags: sorted, each once, however often it is given.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidTag`] for a bad tag, for more than [`MAX_TAGS`], and for more
-    /// than [`MAX_TAG_SECTION_BYTES`].
+    /// [`ErrorKind::InvalidTag`] for a bad tag, for more than [`MAX_TAGS`] different ones, for
+    /// more than [`MAX_TAG_SECTION_BYTES`] of them, and for a list of more than 640.
     pub fn list<T: AsRef<str>>(tags: impl IntoIterator<Item = T>) -> Result<Vec<Self>> {
-        let mut list = Vec::new();
+        let mut list = BTreeSet::new();
         let mut section_bytes = 0;
-        for tag in tags {
+        for (index, tag) in tags.into_iter().enumerate() {
+            if index == MAX_LISTED {
+                return Err(Error::new(
+                    ErrorKind::InvalidTag,
+                    "a list of tags can have 640, those that come again counted in; give each \
+                     tag once",
+                ));
+            }
             let tag = Self::new(tag.as_ref())?;
-            section_bytes += tag.stored_bytes();
-            list.push(tag);
+            let bytes = tag.stored_bytes();
+            section_bytes += if list.insert(tag) { bytes } else { 0 };
             if list.len() > MAX_TAGS || section_bytes > MAX_TAG_SECTION_BYTES {
                 return Err(Error::new(
                     ErrorKind::InvalidTag,
@@ -54,9 +65,7 @@ impl Tag {
                 ));
             }
         }
-        list.sort();
-        list.dedup();
-        Ok(list)
+        Ok(list.into_iter().collect())
     }
 
     /// What the tag takes in a stored header: a length, the text, an epoch.
@@ -108,6 +117,10 @@ mod tests {
             tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
             ["active", "vip"]
         );
+        let again = Tag::list((0..640).map(|n| (n % 64).to_string()));
+        assert_eq!(again.unwrap().len(), MAX_TAGS);
+        let endless = Tag::list(std::iter::repeat("vip")).unwrap_err();
+        assert_eq!(endless.kind(), ErrorKind::InvalidTag);
         let many = (0..65).map(|n| n.to_string());
         assert_eq!(Tag::list(many).unwrap_err().kind(), ErrorKind::InvalidTag);
         let long = (10..30).map(|n| format!("{n}{}", "x".repeat(250)));

@@ -210,13 +210,17 @@ impl Level {
             let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
             for batch in keys.chunks(BATCH) {
                 let mut budget = shared.budget(None);
+                // The patterns may be others than when the key was set or declared.
+                let physical = shared.stored_keys(&namespace.settings(), batch)?;
                 entries += match effect {
                     Invalidation::Hard => {
-                        let physical = shared.physical_keys(&namespace.settings(), batch)?;
-                        namespace.delete_keys(batch, &physical, &mut budget).await?
+                        namespace.delete_keys(batch, &physical, &mut budget).await
                     }
-                    Invalidation::Soft => namespace.mark_keys_stale(batch, &mut budget).await?,
-                };
+                    Invalidation::Soft => {
+                        let marking = namespace.mark_keys_stale(batch, &physical, &mut budget);
+                        marking.await
+                    }
+                }?;
             }
         }
         Ok(entries)

@@ -88,19 +88,25 @@ impl NamespaceHandle {
     /// As [`delete`](NamespaceHandle::delete).
     pub async fn mark_stale(&self, key: impl AsRef<str>) -> Result<bool> {
         let mut budget = self.shared.budget(None);
-        let marked = self.mark_keys_stale(&[key.as_ref()], &mut budget).await?;
+        let keys = [key.as_ref()];
+        let physical = self.shared.physical_keys(&self.settings(), &keys)?;
+        let marked = self.mark_keys_stale(&keys, &physical, &mut budget).await?;
         Ok(marked > 0)
     }
 
     /// Makes values stale, and says how many there were.
-    pub(crate) async fn mark_keys_stale(&self, keys: &[&str], budget: &mut Budget) -> Result<u64> {
-        let physical = self.shared.physical_keys(&self.settings(), keys)?;
+    pub(crate) async fn mark_keys_stale(
+        &self,
+        keys: &[&str],
+        physical: &[Key],
+        budget: &mut Budget,
+    ) -> Result<u64> {
         let change = Change::begin(&self.shared, &self.space, keys.iter().copied());
         let backend = &self.shared.backend;
         let marked = self
             .shared
             .call("mark_stale", budget, |call| {
-                backend.mark_stale(&physical, call)
+                backend.mark_stale(physical, call)
             })
             .await?;
         change.made_stale();

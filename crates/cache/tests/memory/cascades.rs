@@ -268,6 +268,21 @@ async fn softly_all_stays_usable() {
     }
 }
 
+/// The patterns of a namespace may be others than when a key was set or declared.
+#[tokio::test]
+async fn a_key_of_no_pattern_is_invalidated_like_any() {
+    for effect in [Invalidation::Hard, Invalidation::Soft] {
+        let world = world();
+        let (users, remote) = (world.users(), world.typed::<String>("remote"));
+        fill(&users, &remote).await;
+        let pattern = |of: Namespace| of.key_pattern("page", "page:{id}");
+        world.cache.update_namespace("users", pattern).unwrap();
+        let from = [Target::tag("user")];
+        let done = world.cache.invalidate_cascade_with(from, effect).await;
+        assert_eq!(done.unwrap().entries, 1, "{effect:?}");
+    }
+}
+
 /// What fails half-way says so; what was not confirmed is not served, and is made up for; and it
 /// can be called again.
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::cycles::components;
 use super::graph::Graph;
 use super::target::Target;
 use crate::registry::Keyspace;
@@ -42,11 +43,13 @@ impl Cascade {
         let reached = reached(from, graph, &standing);
         let namespaces: BTreeSet<&str> =
             reached.iter().filter_map(Target::namespace_name).collect();
-        let mut ordered = Ordered::of(&reached, graph, &standing, &HashSet::new());
+        let mut ordered = Ordered::of(&reached, graph, &standing, &Cycles::default());
         if !ordered.left.is_empty() {
             // A namespace whose values carry a tag that depends on that very namespace. The
-            // declared order holds, and the tag's on the namespace is given up.
-            ordered = Ordered::of(&reached, graph, &standing, &ordered.left);
+            // declared order holds, and the tag's on the namespace is given up. That of tags on
+            // namespaces that are merely behind such a cycle holds as well.
+            let cycles = Cycles::among(&ordered.left, graph, &standing);
+            ordered = Ordered::of(&reached, graph, &standing, &cycles);
         }
         Self {
             levels: ordered.levels,
@@ -106,6 +109,30 @@ fn reached(from: &[Target], graph: &Graph, standing: &Standing) -> HashSet<Targe
     reached
 }
 
+/// Which targets are in cycles together, by a number: those with the same one are.
+#[derive(Default)]
+struct Cycles(HashMap<Target, usize>);
+
+impl Cycles {
+    fn among(left: &HashSet<Target>, graph: &Graph, standing: &Standing) -> Self {
+        let all: Vec<&Target> = left.iter().collect();
+        let index: HashMap<&Target, usize> = all.iter().copied().zip(0..).collect();
+        let sources = |target: &&Target| {
+            let tags = standing.sources_of(target).iter().cloned();
+            let sources = graph.sources_of(target).chain(tags);
+            sources.filter_map(|of| index.get(&of).copied()).collect()
+        };
+        let sources: Vec<Vec<usize>> = all.iter().map(sources).collect();
+        let numbers = components(&sources);
+        Self(all.into_iter().cloned().zip(numbers).collect())
+    }
+
+    fn has_both(&self, one: &Target, other: &Target) -> bool {
+        let number = self.0.get(one);
+        number.is_some() && number == self.0.get(other)
+    }
+}
+
 /// Targets by level, and those that are in a cycle or behind one.
 struct Ordered {
     levels: Vec<Vec<Target>>,
@@ -113,17 +140,12 @@ struct Ordered {
 }
 
 impl Ordered {
-    /// Orders what was reached. Among `loose` targets the tags of a namespace mean no order.
-    fn of(
-        reached: &HashSet<Target>,
-        graph: &Graph,
-        standing: &Standing,
-        loose: &HashSet<Target>,
-    ) -> Self {
+    /// Orders what was reached. Within a cycle the tags of a namespace mean no order.
+    fn of(reached: &HashSet<Target>, graph: &Graph, standing: &Standing, cycles: &Cycles) -> Self {
         let mut missing: HashMap<&Target, usize> = HashMap::new();
         let mut behind: HashMap<Target, Vec<&Target>> = HashMap::new();
         for target in reached {
-            let counts = |tag: &&Target| !(loose.contains(*tag) && loose.contains(target));
+            let counts = |tag: &&Target| !cycles.has_both(tag, target);
             let tags = standing.sources_of(target).iter().filter(counts).cloned();
             let sources: HashSet<Target> = graph.sources_of(target).chain(tags).collect();
             let sources = sources.into_iter().filter(|of| reached.contains(of));

@@ -1,6 +1,7 @@
 //! Dependencies between what can be invalidated.
 
 mod cascade;
+mod cycles;
 mod graph;
 mod target;
 #[cfg(test)]

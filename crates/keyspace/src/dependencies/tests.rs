@@ -203,6 +203,29 @@ fn the_tags_of_a_namespace_reach_it() {
 }
 
 #[test]
+fn what_is_behind_a_cycle_of_tags_keeps_its_order() {
+    let keyspace = keyspace();
+    for (name, carried) in [("round", "own"), ("behind", "last")] {
+        keyspace
+            .register(Namespace::new(name).tags([carried]))
+            .unwrap();
+    }
+    let dependencies = tags(&[("between", "first"), ("last", "between")]);
+    let (round, behind) = (Target::namespace("round"), Target::namespace("behind"));
+    for dependent in ["own", "first"] {
+        dependencies.add(tag(dependent), round.clone()).unwrap();
+    }
+    let expected = [
+        vec![round.clone()],
+        vec![tag("first"), tag("own")],
+        vec![tag("between")],
+        vec![tag("last")],
+        vec![behind],
+    ];
+    assert_eq!(dependencies.cascade(&[round], &keyspace).levels, expected);
+}
+
+#[test]
 fn there_is_a_bound_and_a_long_chain_is_quick() {
     let dependencies = Dependencies::new();
     let name = |n: usize| tag(&n.to_string());

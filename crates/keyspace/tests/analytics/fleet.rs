@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_cache_core::{Backend, Bytes, Call, Condition, Write};
-use larder_keyspace::analytics::{Analytics, FleetReport, NamespaceReport};
+use larder_cache_core::{
+    Backend, Bytes, Call, Condition, Error, ErrorKind, Event, Observer, Origin, Space, Tier, Write,
+};
+use larder_keyspace::analytics::{Analytics, AnalyticsOptions, FleetReport, NamespaceReport};
 use larder_memory_backend::MemoryBackend;
+use larder_testkit::{ChaosBackend, Fault, Method};
 
 use crate::cold::prefix;
 use crate::watched::Watched;
@@ -88,7 +91,7 @@ pub(crate) async fn check_garbage(backend: &dyn Backend) {
     for (place, value) in [
         (0, &b""[..]),
         (1, b"garbage"),
-        (2, &[0x94, 9, 1, 0xc2, 0x90]),
+        (2, &[0x95, 9, 1, 0xc2, 0x90, 0]),
     ] {
         let key = prefix().internal(&format!("analytics:{place}")).unwrap();
         let write = Write {
@@ -139,16 +142,10 @@ async fn what_is_too_large_is_shortened() {
         let name = format!("namespace-{number}");
         for key in 0..2_000 {
             let key = format!("a-rather-long-key-of-someone:{key}");
-            let space = larder_cache_core::Space {
-                id: number,
-                name: &name,
-            };
-            let event = larder_cache_core::Event::Hit {
-                space,
-                key: &key,
-                tier: larder_cache_core::Tier::L1,
-            };
-            larder_cache_core::Observer::observe(&*watched.analytics, &event);
+            let (id, name) = (number, &*name);
+            let (space, tier) = (Space { id, name }, Tier::L1);
+            let key = &key;
+            watched.analytics.observe(&Event::Hit { space, key, tier });
         }
     }
     publish(&backend, &watched).await;
@@ -162,6 +159,172 @@ async fn what_is_too_large_is_shortened() {
         assert!((distinct.keys / 2000.0 - 1.0).abs() < 0.5, "{distinct:?}");
         assert_eq!(space.totals.l1_hits, 2000);
     }
+}
+
+/// A hundred namespaces with many shapes and distributions: detail goes, and no totals.
+#[tokio::test]
+async fn totals_of_all_namespaces_stay() {
+    let (backend, watched) = (MemoryBackend::new(8 << 20), Watched::new());
+    for id in 0..100_u32 {
+        let name = &*format!("namespace-{id}");
+        let space = Space { id, name };
+        for number in 0..1_200_u32 {
+            watched.clock.advance(Duration::from_millis(7));
+            let key = &*format!("{}:{}", SHAPES[number as usize % 6], number % 50);
+            let (digest, origin) = (u64::from(number), Origin::Loaded);
+            watched.analytics.observe(&Event::Serialized {
+                space,
+                key,
+                bytes: 1 << (number % 18),
+                digest,
+                origin,
+            });
+            let tier = Tier::L2;
+            watched.analytics.observe(&Event::Hit { space, key, tier });
+        }
+    }
+    publish(&backend, &watched).await;
+    let report = fleet(&backend).await;
+    assert_eq!((report.shortened, report.left_out), (1, 0));
+    let reads = report.namespaces.iter().map(|space| space.totals.l2_hits);
+    assert_eq!(reads.collect::<Vec<_>>(), [1_200; 100]);
+    let followed = report.namespaces.iter().flat_map(|space| &space.keys);
+    assert!(followed.count() > 50);
+}
+
+const SHAPES: [&str; 6] = ["user", "cart", "order", "image", "feed", "page"];
+
+#[tokio::test]
+async fn what_has_no_room_at_all_is_counted() {
+    let backend = MemoryBackend::new(8 << 20);
+    let watched = Watched::with(AnalyticsOptions::new().max_bytes(1000));
+    for id in 0..40_u32 {
+        let name = &*format!("{id}:{}", "x".repeat(10_000));
+        let (space, key, tier) = (Space { id, name }, "a:1", Tier::L1);
+        (0..=id).for_each(|_| watched.analytics.observe(&Event::Hit { space, key, tier }));
+    }
+    publish(&backend, &watched).await;
+    let report = fleet(&backend).await;
+    let there = report.namespaces.len();
+    assert!((20..30).contains(&there), "{there}");
+    assert_eq!((report.shortened, report.left_out), (1, 40 - there as u32));
+    let least = report.namespaces.iter().map(|space| space.totals.l1_hits);
+    assert_eq!(
+        least.min(),
+        Some(u64::from(report.left_out) + 1),
+        "read least"
+    );
+}
+
+#[tokio::test]
+async fn a_process_of_totals_only_may_have_read_any_key() {
+    for totals_first in [false, true] {
+        let backend = MemoryBackend::new(8 << 20);
+        let follows = Watched::new();
+        let counts = Watched::with(AnalyticsOptions::new().max_bytes(1000));
+        (0..10).for_each(|_| follows.hit("a:1"));
+        (0..1000).for_each(|_| counts.hit("a:1"));
+        let mut processes = [&follows, &counts];
+        if totals_first {
+            processes.reverse();
+        }
+        for process in processes {
+            publish(&backend, process).await;
+        }
+        let keys = fleet(&backend).await.namespaces.remove(0).keys.unwrap();
+        let hot = &keys.hot_keys[0];
+        assert_eq!((hot.count, hot.at_least, hot.at_most), (10, 10, 1010));
+        assert_eq!(keys.unlisted_at_most, 1000);
+    }
+}
+
+/// One that failed and was done nevertheless, and two at once.
+#[tokio::test]
+async fn a_process_holds_one_place_and_counts_once() {
+    let chaos = ChaosBackend::new(Arc::new(MemoryBackend::new(8 << 20)));
+    let watched = Watched::new();
+    watched.hit("a:1");
+    let lost = Fault::LostReply(Error::new(ErrorKind::Timeout, "lost"));
+    let mut gate = chaos.gate(Method::Set);
+    let first = {
+        let (analytics, chaos) = (Arc::clone(&watched.analytics), Arc::clone(&chaos));
+        tokio::spawn(async move { analytics.publish(&*chaos, &prefix()).await })
+    };
+    gate.arrived().await;
+    chaos.on(Method::Set).next(1, lost);
+    let failed = watched.analytics.publish(&*chaos, &prefix()).await;
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Timeout);
+    let place = publish(&*chaos, &watched).await;
+    gate.release();
+    assert_eq!(first.await.unwrap().unwrap().place, place);
+    let keys: Vec<_> = (0..64).map(place_of).collect();
+    let taken = chaos.exists(&keys, CALL).await.unwrap();
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1);
+    // A letter that it has left at another place, whichever is read first.
+    let old = chaos.get(&[place_of(place)], CALL).await.unwrap().remove(0);
+    watched.wait(1);
+    watched.hit("a:1");
+    publish(&*chaos, &watched).await;
+    for other in [(place + 1) % 64, (place + 63) % 64] {
+        write(&*chaos, other, old.clone().unwrap()).await;
+    }
+    let report = fleet(&*chaos).await;
+    let hits = report.namespaces[0].totals.l1_hits;
+    assert_eq!((report.processes, hits), (1, 2));
+}
+
+/// Numbers that no process has are not passed on, and the sound letters count.
+#[tokio::test]
+async fn hostile_numbers_do_no_harm() {
+    let (nan, infinite) = (f64::NAN.to_be_bytes(), f32::INFINITY.to_be_bytes());
+    let none = [0xcf, 0, 0, 0, 0, 0, 0, 0, 0];
+    let (all, mut changed) = ([0xff; 8], [0; 3]);
+    let backend = MemoryBackend::new(8 << 20);
+    for (process, changed) in changed.iter_mut().enumerate() {
+        let watched = Watched::new();
+        for digest in 0..3 {
+            watched.load("a:1", digest);
+            watched.wait(5);
+        }
+        let place = publish(&backend, &watched).await;
+        let found = backend.get(&[place_of(place)], CALL).await.unwrap();
+        let mut bytes = found[0].clone().unwrap().to_vec();
+        for at in 0..bytes.len().saturating_sub(9) {
+            match (process, bytes[at], bytes[at + 1]) {
+                (0, 0xcb, 0x40) => bytes[at + 1..at + 9].copy_from_slice(&nan),
+                (0, 0xca, 0x3f) => bytes[at + 1..at + 5].copy_from_slice(&infinite),
+                // The limit of the sample.
+                (1, 0xcf, 0xff) if bytes[at + 1..at + 9] == all => {
+                    bytes[at..at + 9].copy_from_slice(&none);
+                }
+                _ => continue,
+            }
+            *changed += 1;
+        }
+        write(&backend, place, bytes.into()).await;
+    }
+    assert!(changed[0] > 4 && changed[1] == 1, "{changed:?}");
+    let report = fleet(&backend).await;
+    assert_eq!((report.processes, report.skipped), (2, 1));
+    let text = format!("{report:?}");
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+    let keys = report.namespaces[0].keys.as_ref().unwrap();
+    assert_eq!(keys.distinct.keys, 1.0);
+}
+
+fn place_of(place: u32) -> larder_cache_core::Key {
+    prefix().internal(&format!("analytics:{place}")).unwrap()
+}
+
+async fn write(backend: &dyn Backend, place: u32, value: Bytes) {
+    let (key, ttl) = (place_of(place), Some(Duration::from_secs(60)));
+    let write = Write {
+        key,
+        value,
+        ttl,
+        condition: Condition::Always,
+    };
+    backend.set(&[write], CALL).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

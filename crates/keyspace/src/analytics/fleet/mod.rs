@@ -36,6 +36,9 @@ pub struct FleetReport {
     pub skipped: u32,
     /// How many processes have left out a part, as it was too large.
     pub shortened: u32,
+    /// How many namespaces processes have left out even the totals of, as there was no room.
+    /// One that several have left out counts for each of them.
+    pub left_out: u32,
     /// The namespaces, by name.
     pub namespaces: Vec<NamespaceReport>,
 }
@@ -56,16 +59,26 @@ impl Analytics {
             processes: 0,
             skipped: 0,
             shortened: 0,
+            left_out: 0,
             namespaces: Vec::new(),
         };
-        let mut merged: BTreeMap<String, Snapshot> = BTreeMap::new();
+        let mut latest: BTreeMap<u64, Letter> = BTreeMap::new();
         for bytes in found.into_iter().flatten() {
             let Some(letter) = Letter::decode(&bytes) else {
                 report.skipped += 1;
                 continue;
             };
+            // A process that has lost its place may have left a letter there.
+            let known = latest.get(&letter.sender);
+            if known.is_none_or(|known| known.until() <= letter.until()) {
+                latest.insert(letter.sender, letter);
+            }
+        }
+        let mut merged: BTreeMap<String, Snapshot> = BTreeMap::new();
+        for letter in latest.into_values() {
             report.processes += 1;
             report.shortened += u32::from(letter.is_shortened);
+            report.left_out = report.left_out.saturating_add(letter.left_out);
             for snapshot in letter.namespaces {
                 let whole = merged.entry(snapshot.namespace.clone()).or_default();
                 whole.merge(snapshot);

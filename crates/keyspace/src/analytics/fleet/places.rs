@@ -46,8 +46,17 @@ impl OwnPlace {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hold(&self, place: Option<u32>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    /// Holds a place, unless another publication of this process holds one by now; says
+    /// which it is.
+    fn hold(&self, place: u32) -> u32 {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held.get_or_insert(place)
+    }
+
+    /// Another process has it.
+    fn lose(&self, place: u32) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.filter(|held| *held != place);
     }
 }
 
@@ -65,12 +74,13 @@ impl Analytics {
     /// there for a minute.
     ///
     /// # Concurrency
-    /// Two processes never write to one place, but for one that has not published for a
+    /// Publications of one process at the same time write to one place, also when an earlier
+    /// one failed and was done nevertheless. Two processes never write to one place, but for one that has not published for a
     /// minute and has lost its place since.
     ///
     /// # Cost
-    /// Two round trips and up to 256 KiB; the first time up to a round trip for each place
-    /// that another process takes meanwhile.
+    /// Two round trips and up to 256 KiB each way; the first time one more, and three more for
+    /// each place that another process takes meanwhile.
     ///
     /// # Errors
     /// As the backend has them; kind `Backpressure` when 64 processes publish already.
@@ -78,55 +88,63 @@ impl Analytics {
         let own = self.own_place();
         let value = Bytes::from(Letter::encode(own.sender, self.snapshots()));
         let bytes = value.len();
-        if let Some(place) = own.held() {
+        for _ in 0..=PLACES {
+            // It is held before it is written to: a write may be done that seems to have failed.
+            let place = match own.held() {
+                Some(place) => place,
+                None => own.hold(free(backend, prefix, own.sender).await?),
+            };
             let key = key(prefix, place)?;
-            if still_holds(backend, &key, own.sender).await? {
-                let write = write(key, value.clone(), Condition::IfPresent);
-                if is_written(backend, write).await? {
-                    return Ok(Published { place, bytes });
+            let condition = match holder(backend, &key).await? {
+                Holder::Nobody => Condition::IfAbsent,
+                Holder::Process(sender) if sender == own.sender => Condition::IfPresent,
+                Holder::Process(_) | Holder::Unknown => {
+                    own.lose(place);
+                    continue;
                 }
+            };
+            if is_written(backend, write(key, value.clone(), condition)).await? {
+                return Ok(Published { place, bytes });
             }
-            own.hold(None);
         }
-        let place = claim(backend, prefix, (own.sender, value)).await?;
-        own.hold(Some(place));
-        Ok(Published { place, bytes })
+        Err(none_left())
     }
 }
 
-/// Writes to the first free place, beginning anywhere.
-async fn claim(
-    backend: &dyn Backend,
-    prefix: &KeyPrefix,
-    (sender, value): (u64, Bytes),
-) -> Result<u32> {
-    let keys = all(prefix)?;
-    let taken = backend.exists(&keys, Call::within(BUDGET)).await?;
+/// The first place that nobody holds, beginning anywhere.
+async fn free(backend: &dyn Backend, prefix: &KeyPrefix, sender: u64) -> Result<u32> {
+    let taken = backend.exists(&all(prefix)?, Call::within(BUDGET)).await?;
     let first = (sender % u64::from(PLACES)) as u32;
-    for place in (0..PLACES).map(|step| (first + step) % PLACES) {
-        let index = place as usize;
-        if taken.get(index).copied().unwrap_or(true) {
-            continue;
-        }
-        let write = write(keys[index].clone(), value.clone(), Condition::IfAbsent);
-        if is_written(backend, write).await? {
-            return Ok(place);
-        }
-    }
-    Err(Error::new(
+    let mut places = (0..PLACES).map(|step| (first + step) % PLACES);
+    let free = places.find(|place| taken.get(*place as usize) == Some(&false));
+    free.ok_or_else(none_left)
+}
+
+fn none_left() -> Error {
+    Error::new(
         ErrorKind::Backpressure,
         "no place is left to publish analytics at; let fewer processes do so, or wait a \
          minute if some have ended",
     )
-    .with("places", PLACES))
+    .with("places", PLACES)
 }
 
-async fn still_holds(backend: &dyn Backend, key: &Key, sender: u64) -> Result<bool> {
+/// Whose letter is at a place.
+enum Holder {
+    Nobody,
+    Process(u64),
+    /// It is no letter that can be read.
+    Unknown,
+}
+
+async fn holder(backend: &dyn Backend, key: &Key) -> Result<Holder> {
     let found = backend
         .get(std::slice::from_ref(key), Call::within(BUDGET))
         .await?;
-    let found = found.into_iter().flatten().next();
-    Ok(found.is_some_and(|bytes| Letter::sender_of(&bytes) == Some(sender)))
+    let Some(bytes) = found.into_iter().flatten().next() else {
+        return Ok(Holder::Nobody);
+    };
+    Ok(Letter::sender_of(&bytes).map_or(Holder::Unknown, Holder::Process))
 }
 
 fn write(key: Key, value: Bytes, condition: Condition) -> Write {
