@@ -139,7 +139,8 @@ impl ColdReads {
 impl fmt::Display for ColdReads {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Never => f.write_str("never read"),
+            Self::Never | Self::AtMost(0) => f.write_str("never read"),
+            Self::AtMost(1) => f.write_str("read once at most"),
             Self::Exactly(1) => f.write_str("read once"),
             Self::Exactly(reads) => write!(f, "read {reads} times"),
             Self::AtMost(reads) => write!(f, "read {reads} times at most"),

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use larder::Result;
 use larder::analytics::{ColdKeys, ColdOptions, KeysReport, NamespaceReport};
+use larder::{Encryption, Result};
 
 use super::advice::Advice;
 use super::numbers::{grouped, percent};
@@ -15,10 +15,13 @@ const SHOWN: usize = 3;
 /// Namespaces with fewer reads are left out.
 const FEWEST_READS: u64 = 100;
 
+/// Keys that are not read; `None`: they are secrets, and so are the hot ones.
+type Cold = Option<Result<ColdKeys>>;
+
 /// What the analytics say of each namespace that is read. Its `Display` is a table.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    namespaces: Vec<(NamespaceReport, Result<ColdKeys>)>,
+    namespaces: Vec<(NamespaceReport, Cold)>,
     memory_bytes: usize,
     advice: Advice,
 }
@@ -31,7 +34,10 @@ impl Keys {
         reports.sort_by_key(|report| std::cmp::Reverse(report.totals.reads()));
         let mut namespaces = Vec::new();
         for report in reports {
-            let cold = cold_keys(app, &report.namespace).await;
+            let cold = match are_secret(app, &report.namespace) {
+                true => None,
+                false => Some(cold_keys(app, &report.namespace).await),
+            };
             namespaces.push((report, cold));
         }
         Self {
@@ -46,6 +52,12 @@ impl Keys {
     pub fn advice(&self) -> &Advice {
         &self.advice
     }
+}
+
+/// Whoever reads the keys of sessions can take them over.
+fn are_secret(app: &App, namespace: &str) -> bool {
+    let handle = app.cache.namespace(namespace);
+    handle.is_ok_and(|handle| handle.settings().encryption == Encryption::On)
 }
 
 async fn cold_keys(app: &App, namespace: &str) -> Result<ColdKeys> {
@@ -66,9 +78,15 @@ impl fmt::Display for Keys {
             let mut lines = vec![("", totals(report))];
             if let Some(keys) = &report.keys {
                 lines.extend(shapes(keys));
-                lines.push(("hot keys", hot_keys(report, keys)));
             }
-            lines.push(("cold keys", cold_keys_line(cold)));
+            match (cold, &report.keys) {
+                (None, _) => lines.push(("", "hot and cold keys are secrets".to_owned())),
+                (Some(cold), keys) => {
+                    let hot = keys.iter().map(|keys| ("hot keys", hot_keys(report, keys)));
+                    lines.extend(hot);
+                    lines.push(("cold keys", cold_keys_line(cold)));
+                }
+            }
             let names = [report.namespace.as_str()]
                 .into_iter()
                 .chain(std::iter::repeat(""));
