@@ -24,8 +24,11 @@ const THREADS: [usize; 2] = [1, 2];
 /// How many different keys are hit: all of them followed, and hardly one of them.
 const KEYS: [(&str, usize); 2] = [("followed", 512), ("not followed", 1_000_000)];
 
-/// All that there is.
-pub(crate) const ANALYTICS: &str = "analytics with the curve";
+/// All that there is, of all hits.
+const ANALYTICS: &str = "analytics with the curve";
+
+/// The same, of one of eight hits.
+pub(crate) const SAMPLED: &str = "analytics with the curve, 1 of 8 hits";
 
 /// What one kind of hit costs, by observer.
 #[derive(Debug, Serialize)]
@@ -69,7 +72,7 @@ fn rows(keys: &[String], threads: usize, rounds: usize) -> Result<Vec<Row>, Fail
     for (name, observers) in &candidates {
         // Until all keys have been seen, and the curve has found how many it has time for.
         let hits = match *name {
-            ANALYTICS => SETTLING_HITS,
+            ANALYTICS | SAMPLED => SETTLING_HITS,
             _ => 2 * keys.len(),
         };
         for _ in 0..hits.div_ceil(HITS * threads).max(5) {
@@ -97,7 +100,14 @@ fn candidates() -> Vec<(&'static str, Observers)> {
         ("none", Observers::default()),
         ("one that does nothing", observed(Arc::new(Nothing))),
         ("analytics", observed(Arc::new(Analytics::default()))),
-        (ANALYTICS, observed(Arc::new(Analytics::new(with_curve)))),
+        (
+            ANALYTICS,
+            observed(Arc::new(Analytics::new(with_curve.clone()))),
+        ),
+        (
+            SAMPLED,
+            observed(Arc::new(Analytics::new(with_curve.hit_interval(8)))),
+        ),
         (
             "64 hash maps with counters",
             observed(Arc::new(ManyMaps::default())),

@@ -102,7 +102,7 @@ impl Book {
             self.l1_hits += 1;
         }
         if let Some(slot) = slot {
-            ledger.count(touched.hash, touched.now.tick());
+            ledger.count(touched.hash, 1, touched.now.tick());
             self.notes[slot.index()].settled += 1;
             self.keep_text(ledger, slot, touched.key);
         }

@@ -81,13 +81,13 @@ impl Followed {
         self.seed.hash(key)
     }
 
-    /// L1 answered a read.
+    /// L1 answered so many reads, of which this is one.
     #[inline]
-    pub(crate) fn hit_in_l1(&self, key: &str, hash: KeyHash, time: &Time) {
-        match self.ledger.count(hash, time.last_tick()) {
-            Some(count) if count & OFTEN != 0 && count > OFTEN => {}
-            Some(count) => self.hit_again(key, hash, count, time),
-            None => self.hit_unfollowed(key, hash, time),
+    pub(crate) fn hit_in_l1(&self, key: &str, hash: KeyHash, hits: u64, time: &Time) {
+        match self.ledger.count(hash, hits, time.last_tick()) {
+            Some(count) if count > OFTEN && !crosses(OFTEN, count, hits) => {}
+            Some(count) => self.hit_again((key, hash), count, hits, time),
+            None => self.hit_unfollowed(key, hash, hits, time),
         }
     }
 
@@ -145,9 +145,9 @@ impl Followed {
     }
 
     #[inline(never)]
-    fn hit_again(&self, key: &str, hash: KeyHash, count: u64, time: &Time) {
+    fn hit_again(&self, (key, hash): (&str, KeyHash), count: u64, hits: u64, time: &Time) {
         let now = time.now();
-        if count & SOMETIMES == 0 || count.is_power_of_two() {
+        if crosses(SOMETIMES, count, hits) || count.is_power_of_two() {
             let touched = Touched { key, hash, now };
             self.lock(now).book.hit_again(&self.ledger, touched);
         }
@@ -157,15 +157,16 @@ impl Followed {
     }
 
     #[inline(never)]
-    fn hit_unfollowed(&self, key: &str, hash: KeyHash, time: &Time) {
+    fn hit_unfollowed(&self, key: &str, hash: KeyHash, hits: u64, time: &Time) {
         let touched = |now| Touched { key, hash, now };
         if hash.0 <= self.panel_limit.load(Ordering::Relaxed) {
+            self.unfollowed.count(hits - 1);
             return self.read(touched(time.now()), Read::L1Missed);
         }
-        let number = self.unfollowed.count();
+        let number = self.unfollowed.count(hits);
         let mask = self.interval_mask.load(Ordering::Relaxed);
         if mix(number) & mask == 0 {
-            self.sample(touched(time.now()), mask + 1);
+            self.sample(touched(time.now()), (mask + 1) * hits);
         }
     }
 
@@ -190,6 +191,12 @@ impl Followed {
         self.panel_limit
             .store(book.panel.limit(), Ordering::Relaxed);
     }
+}
+
+/// Whether a count has passed a multiple of one more than the mask with these hits.
+#[inline]
+const fn crosses(mask: u64, count: u64, hits: u64) -> bool {
+    count & !mask != count.wrapping_sub(hits) & !mask
 }
 
 impl Halved {
@@ -240,7 +247,7 @@ mod tests {
         for round in 0..100 {
             for (rank, key) in keys.iter().enumerate() {
                 if rank < 5 || round * 37 % 50 == rank % 50 {
-                    followed.hit_in_l1(key, followed.hash(key), &time);
+                    followed.hit_in_l1(key, followed.hash(key), 1, &time);
                     reads += 1;
                 }
             }

@@ -61,10 +61,10 @@ impl Ledger {
         }
     }
 
-    /// Counts a read of a followed key and says how many there are now; `None`: the key is
-    /// not followed.
+    /// Counts so many reads of a followed key and says how many there are now; `None`: the key
+    /// is not followed.
     #[inline]
-    pub(crate) fn count(&self, hash: KeyHash, now: u32) -> Option<u64> {
+    pub(crate) fn count(&self, hash: KeyHash, reads: u64, now: u32) -> Option<u64> {
         let (bucket, tag) = (self.bucket(hash), tag(hash));
         let guide = &self.guides[bucket];
         let way = find(&self.buckets[bucket], guide, tag)?;
@@ -73,11 +73,11 @@ impl Ledger {
             stamp.store(now, Ordering::Relaxed);
         }
         let cell = &self.buckets[bucket].0[way];
-        let before = cell.fetch_add(1, Ordering::Relaxed);
+        let before = cell.fetch_add(reads, Ordering::Relaxed);
         if before >> COUNT_BITS == tag {
-            return Some((before & COUNT) + 1);
+            return Some((before & COUNT) + reads);
         }
-        take_back(cell);
+        take_back(cell, reads);
         None
     }
 
@@ -166,8 +166,8 @@ fn tag(hash: KeyHash) -> u64 {
 /// Takes a count back from the key that took the place; there is nothing to be taken of one that
 /// another thread's count has not reached.
 #[cold]
-fn take_back(cell: &AtomicU64) {
-    let less = |cell: u64| (cell & COUNT > 0).then(|| cell - 1);
+fn take_back(cell: &AtomicU64, reads: u64) {
+    let less = |cell: u64| (cell & COUNT >= reads).then(|| cell - reads);
     let _ = cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
 }
 
@@ -199,12 +199,12 @@ mod tests {
     #[test]
     fn counts_what_it_follows_and_nothing_else() {
         let ledger = Ledger::new(64);
-        assert_eq!(ledger.count(key(1, 7), 5), None);
+        assert_eq!(ledger.count(key(1, 7), 1, 5), None);
         let slot = ledger.candidates(key(1, 7)).next().unwrap();
         assert_eq!(ledger.replace(slot, key(1, 7), 10, 5), 0);
-        assert_eq!(ledger.count(key(1, 7), 6), Some(11));
-        assert_eq!(ledger.count(key(1, 8), 6), None);
-        assert_eq!(ledger.count(key(2, 7), 6), None);
+        assert_eq!(ledger.count(key(1, 7), 1, 6), Some(11));
+        assert_eq!(ledger.count(key(1, 8), 1, 6), None);
+        assert_eq!(ledger.count(key(2, 7), 1, 6), None);
         assert_eq!((ledger.counted(slot), ledger.last_tick(slot)), (11, 6));
         assert_eq!(ledger.replace(slot, key(1, 8), 3, 9), 11);
         assert_eq!(ledger.find(key(1, 7)), None);
@@ -219,6 +219,6 @@ mod tests {
         let slot = ledger.candidates(zero).next().unwrap();
         ledger.replace(slot, zero, 0, 0);
         assert!(ledger.is_taken(slot));
-        assert_eq!(ledger.count(zero, 0), Some(1));
+        assert_eq!(ledger.count(zero, 1, 0), Some(1));
     }
 }

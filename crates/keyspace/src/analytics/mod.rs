@@ -14,6 +14,7 @@ mod pace;
 mod panel;
 mod report;
 mod room;
+mod sampled;
 mod shape;
 mod shapes;
 mod snapshot;

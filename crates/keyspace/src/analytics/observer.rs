@@ -10,6 +10,7 @@ use super::fleet::OwnPlace;
 use super::followed::Followed;
 use super::options::AnalyticsOptions;
 use super::room::Room;
+use super::sampled::is_looked_at;
 use super::space::{Keys, SpaceState};
 use super::spaces::Spaces;
 use super::striped::Striped;
@@ -140,7 +141,11 @@ impl Observer for Analytics {
         {
             let hash = state.hash(key);
             self.curve.accessed(space.id, hash, Access::L1Hit);
-            return state.hit_in_l1(key, hash, &self.time);
+            let interval = self.options.hit_interval;
+            if interval == 1 || is_looked_at(interval) {
+                state.hit_in_l1(key, hash, u64::from(interval), &self.time);
+            }
+            return;
         }
         self.observe_other(event);
     }

@@ -54,13 +54,13 @@ impl SpaceState {
         self.is_in_l1.load(Ordering::Relaxed)
     }
 
-    /// L1 answered a read.
+    /// L1 answered so many reads, of which this is one.
     #[inline]
-    pub(crate) fn hit_in_l1(&self, key: &str, hash: KeyHash, time: &Time) {
+    pub(crate) fn hit_in_l1(&self, key: &str, hash: KeyHash, hits: u64, time: &Time) {
         match &self.keys {
-            Keys::Followed(followed) => followed.hit_in_l1(key, hash, time),
-            Keys::Counted(hits) => {
-                hits.count();
+            Keys::Followed(followed) => followed.hit_in_l1(key, hash, hits, time),
+            Keys::Counted(counted) => {
+                counted.count(hits);
             }
         }
     }
@@ -72,14 +72,14 @@ impl SpaceState {
                 key,
                 tier: Tier::L1,
                 ..
-            } => self.hit_in_l1(key, self.hash(key), time),
+            } => self.hit_in_l1(key, self.hash(key), 1, time),
             Event::NegativeHit {
                 key,
                 tier: Tier::L1,
                 ..
             } => {
                 self.counters.add(Counted::L1Absence, 1);
-                self.hit_in_l1(key, self.hash(key), time);
+                self.hit_in_l1(key, self.hash(key), 1, time);
             }
             Event::Hit { key, .. } => self.hit_in_l2(key, Counted::L2Hit, time.now()),
             Event::NegativeHit { key, .. } => self.hit_in_l2(key, Counted::L2Absence, time.now()),

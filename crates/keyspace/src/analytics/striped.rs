@@ -13,11 +13,11 @@ pub(crate) struct Striped([Stripe; STRIPES]);
 struct Stripe(AtomicU64);
 
 impl Striped {
-    /// Counts one more, and returns a number that differs from call to call.
+    /// Counts so many more, and returns a number that differs from call to call.
     #[inline]
-    pub(crate) fn count(&self) -> u64 {
+    pub(crate) fn count(&self, more: u64) -> u64 {
         let stripe = own_stripe();
-        let before = self.0[stripe].0.fetch_add(1, Ordering::Relaxed);
+        let before = self.0[stripe].0.fetch_add(more, Ordering::Relaxed);
         before * STRIPES as u64 + stripe as u64
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use fastrand::Rng;
-use larder_keyspace::analytics::HotKey;
+use larder_keyspace::analytics::{AnalyticsOptions, HotKey};
 
 use crate::watched::Watched;
 
@@ -82,4 +82,28 @@ fn finds_it_among_misses_and_stores() {
     let totals = watched.report().totals;
     assert_eq!(totals.reads(), 700_000);
     assert_eq!(totals.loaded, stored.len() as u64);
+}
+
+#[test]
+fn one_of_eight_hits_stands_for_all() {
+    let watched = Watched::with(AnalyticsOptions::new().hit_interval(8));
+    let mut rng = Rng::with_seed(4);
+    let hits = 400_000_u32;
+    let mut truth = [0_u32; 100];
+    for _ in 0..hits {
+        let key = rng.usize(..100).min(rng.usize(..100));
+        truth[key] += 1;
+        watched.hit(&format!("item:{key}"));
+    }
+    let report = watched.report();
+    let off = report.totals.l1_hits as f64 / f64::from(hits) - 1.0;
+    assert!(off.abs() < 0.03, "{:?}", report.totals);
+    let keys = report.keys.unwrap();
+    for hot in &keys.hot_keys[..10] {
+        let number: usize = hot.key.strip_prefix("item:").unwrap().parse().unwrap();
+        let off = hot.count as f64 / f64::from(truth[number]) - 1.0;
+        assert!(off.abs() < 0.2, "{hot:?}, truly {}", truth[number]);
+    }
+    let of_the_shape = keys.shapes[0].counts.reads() as f64 / f64::from(hits) - 1.0;
+    assert!(of_the_shape.abs() < 0.03, "{:?}", keys.shapes[0]);
 }
