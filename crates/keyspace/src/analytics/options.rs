@@ -18,7 +18,7 @@ pub struct AnalyticsOptions {
     /// How long it takes until a read counts half among the hot keys.
     pub half_life: Duration,
     /// One of so many hits in L1 is looked at.
-    pub hit_interval: u32,
+    pub hit_interval: u16,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Where this process gets its name in a fleet from.
@@ -81,10 +81,10 @@ impl AnalyticsOptions {
     /// hit then costs half or less, and counts are estimates, which are off by one part in the
     /// root of how often a key was looked at. The curve sees all hits. Worth it beyond some
     /// million hits a second; where keys are read about equally often, their order suffers.
-    /// Default: 1, and all hits are counted.
+    /// Default: 1, and all hits are counted, as with 0.
     #[must_use]
-    pub fn hit_interval(mut self, hits: u32) -> Self {
-        self.hit_interval = hits.max(1);
+    pub fn hit_interval(mut self, hits: u16) -> Self {
+        self.hit_interval = hits;
         self
     }
 

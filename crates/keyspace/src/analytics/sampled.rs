@@ -13,15 +13,16 @@ thread_local! {
 /// drawn at random, up to twice as many less one, so that nothing regular in the reads is always
 /// looked at, or never.
 #[inline]
-pub(crate) fn is_looked_at(interval: u32) -> bool {
+pub(crate) fn is_looked_at(interval: u16) -> bool {
     let looked_at = PASSED_OVER.try_with(|passed_over| {
         let (left, drawn) = passed_over.get();
         if left > 0 {
             passed_over.set((left - 1, drawn));
             return false;
         }
-        let next = mix(drawn.wrapping_add(own_seed(passed_over))) % u64::from(2 * interval - 1);
-        passed_over.set((next as u32, drawn + 1));
+        let most = (2 * u64::from(interval)).saturating_sub(1).max(1);
+        let next = mix(drawn.wrapping_add(own_seed(passed_over))) % most;
+        passed_over.set((next as u32, drawn.wrapping_add(1)));
         true
     });
     looked_at.unwrap_or(false)
@@ -38,6 +39,10 @@ mod tests {
 
     #[test]
     fn one_of_so_many_is_looked_at() {
+        // Nothing is passed over for ever, whatever is asked for.
+        assert!((0..1_000_000).any(|_| is_looked_at(u16::MAX)));
+        while !is_looked_at(u16::MAX) {}
+        assert!((0..200_000).any(|_| is_looked_at(0)));
         for interval in [1, 2, 8, 100] {
             let hits = 200_000;
             let looked_at = (0..hits).filter(|_| is_looked_at(interval)).count();
