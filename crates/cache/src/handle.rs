@@ -158,8 +158,9 @@ impl NamespaceHandle {
     /// Says whether `get` would find a value.
     ///
     /// # Cost
-    /// None where L1 knows; else one round trip and 4 KiB at most, not the value. A value
-    /// whose body is damaged is found by `get` alone.
+    /// None where L1 knows; else one round trip and 4 KiB at most, not the value; one more where
+    /// what is remembered says that it was invalidated, as `get` takes it. A value whose body is
+    /// damaged is found by `get` alone.
     ///
     /// # Errors
     /// When the backend did not answer.
@@ -175,7 +176,8 @@ impl NamespaceHandle {
     /// How long `get` will find the value; `None`: it does not now.
     ///
     /// # Cost
-    /// One round trip and 4 KiB at most, not the value.
+    /// One round trip and 4 KiB at most, not the value; one more where what is remembered says
+    /// that it was invalidated.
     ///
     /// # Errors
     /// When the backend did not answer.

@@ -35,7 +35,7 @@ pub struct NamespaceReport {
     /// Everything that happened.
     pub totals: Counts,
     /// The keys; `None`: there was no memory to follow them, see
-    /// [`max_bytes`](super::AnalyticsOptions::max_bytes).
+    /// [`max_bytes`](super::AnalyticsOptions::max_bytes), or in a fleet no room to tell of them.
     pub keys: Option<KeysReport>,
     /// The most memory this takes, in bytes, in all processes.
     pub memory_bytes: u64,
