@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "benchmarks print their figures")]
 
 mod arguments;
+mod output;
 mod paired;
 mod ratio;
 mod rounds;
@@ -17,6 +18,7 @@ mod slice;
 mod verdict;
 
 pub use self::arguments::Arguments;
+pub use self::output::Output;
 pub use self::paired::Paired;
 pub use self::ratio::{Ratio, quantile};
 pub use self::rounds::{Comparison, Rounds, Row};

@@ -23,12 +23,6 @@ impl Verdict {
             is_met: found <= at_most,
         }
     }
-
-    /// Whether the promise is kept.
-    #[must_use]
-    pub const fn is_met(&self) -> bool {
-        self.is_met
-    }
 }
 
 impl fmt::Display for Verdict {

@@ -45,14 +45,9 @@ fn run() -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let results = runtime.block_on(measure(&options))?;
-    let file = report::write(&results)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        print!("{}", report::text(&results));
-        println!("\nRaw results: {}", file.display());
-    }
-    Ok(())
+    let suite = (env!("CARGO_TARGET_TMPDIR"), "freshness");
+    let tables = || report::text(&results);
+    options.output.publish(suite, &results, tables)
 }
 
 /// Every part on every store, with a server of its own where it is Redis.

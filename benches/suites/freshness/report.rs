@@ -1,18 +1,8 @@
 //! Results as text and as a file.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use crate::results::{Fills, Invalidation, Results};
-use larder_benches::Failure;
-
-/// Writes everything into the target folder.
-pub(crate) fn write(results: &Results) -> Result<PathBuf, Failure> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("freshness.json");
-    fs::write(&file, serde_json::to_string_pretty(results)?)?;
-    Ok(file)
-}
 
 /// A table for each part, and the promises.
 pub(crate) fn text(results: &Results) -> String {

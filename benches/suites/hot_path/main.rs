@@ -23,6 +23,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use larder_benches::Output;
 use larder_testkit::RedisServer;
 
 use crate::options::Options;
@@ -53,20 +54,15 @@ fn run() -> Result<(), Failure> {
         .build()?;
     let server = RedisServer::start()?;
     let results = runtime.block_on(measure(&options, &server.url()))?;
-    let file = report::write(&results)?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        print!("{}", report::text(&results));
-        println!("\nRaw results: {}", file.display());
-    }
-    Ok(())
+    let suite = (env!("CARGO_TARGET_TMPDIR"), "hot-path");
+    let tables = || report::text(&results);
+    options.output.publish(suite, &results, tables)
 }
 
 async fn measure(options: &Options, url: &str) -> Result<Results, Failure> {
     let profiles = Arc::new(Profiles::new());
     let subjects = adapters::connect(&options.adapters, url).await?;
-    if !options.json {
+    if options.output == Output::Tables {
         println!("{}", report::heading(options, &subjects, &profiles)?);
     }
     let measurements = rounds::run(options, &subjects, &profiles).await?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use larder_benches::{Arguments, Output};
+
 use crate::Failure;
 use crate::adapters;
 use crate::workload::{self, Workload};
@@ -21,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) slice: Duration,
     pub(crate) workloads: Vec<Workload>,
     pub(crate) adapters: Vec<&'static str>,
-    pub(crate) json: bool,
+    pub(crate) output: Output,
 }
 
 impl Options {
@@ -31,31 +33,20 @@ impl Options {
             slice: Duration::from_millis(250),
             workloads: workload::all(),
             adapters: adapters::NAMES.to_vec(),
-            json: false,
+            output: Output::Tables,
         };
-        // `cargo bench` says `--bench` to every suite.
-        let mut args = args.filter(|arg| arg != "--bench");
-        while let Some(name) = args.next() {
-            let mut value = || args.next().ok_or(format!("{name} needs a value\n{USAGE}"));
+        let mut args = Arguments::new(args, USAGE);
+        while let Some(name) = args.name() {
             match name.as_str() {
-                "--rounds" => options.rounds = positive(&value()?)?,
-                "--slice" => {
-                    options.slice = Duration::from_millis(positive::<u64>(&value()?)?);
-                }
-                "--only" => options.workloads = chosen_workloads(&value()?)?,
-                "--adapters" => options.adapters = chosen_adapters(&value()?)?,
-                "--json" => options.json = true,
-                _ => return Err(format!("unknown argument `{name}`\n{USAGE}").into()),
+                "--rounds" => options.rounds = args.positive(&name)?,
+                "--slice" => options.slice = Duration::from_millis(args.positive(&name)?),
+                "--only" => options.workloads = chosen_workloads(&args.value(&name)?)?,
+                "--adapters" => options.adapters = chosen_adapters(&args.value(&name)?)?,
+                "--json" => options.output = Output::Json,
+                _ => return Err(args.unknown(&name)),
             }
         }
         Ok(options)
-    }
-}
-
-fn positive<N: std::str::FromStr + Default + PartialEq>(text: &str) -> Result<N, Failure> {
-    match text.parse() {
-        Ok(number) if number != N::default() => Ok(number),
-        _ => Err(format!("expected a number above 0, found `{text}`").into()),
     }
 }
 

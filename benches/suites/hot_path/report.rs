@@ -1,8 +1,6 @@
 //! Results as text and as a file.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use crate::Failure;
 use crate::goals::{Bound, Figure, Verdict};
@@ -34,13 +32,6 @@ pub(crate) fn heading(
         "hot-path: {rounds} rounds of {slices} slices of {slice} ms ({seconds:.0} s), \
          values of {bytes} bytes"
     ))
-}
-
-/// Writes everything into the target folder.
-pub(crate) fn write(results: &Results) -> Result<PathBuf, Failure> {
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("hot-path.json");
-    fs::write(&file, serde_json::to_string_pretty(results)?)?;
-    Ok(file)
 }
 
 /// A table for each workload, and the promises.

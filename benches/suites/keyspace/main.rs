@@ -31,8 +31,7 @@ use crate::traces::Trace;
 
 fn main() -> ExitCode {
     match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             println!("keyspace: {error}");
             ExitCode::FAILURE
@@ -40,17 +39,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all goals are met.
-fn run() -> Result<bool, Failure> {
+fn run() -> Result<(), Failure> {
     let options = Options::read(std::env::args().skip(1))?;
     let results = measure(&options)?;
-    let file = results.write()?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        println!("{results}\nRaw results: {}", file.display());
-    }
-    Ok(results.are_goals_met())
+    let suite = (env!("CARGO_TARGET_TMPDIR"), "keyspace");
+    let tables = || results.to_string();
+    options.output.publish(suite, &results, tables)
 }
 
 fn measure(options: &Options) -> Result<Results, Failure> {

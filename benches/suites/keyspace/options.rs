@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use larder_benches::{Arguments, Failure};
+use larder_benches::{Arguments, Failure, Output};
 
 const USAGE: &str = "\
 [--rounds N] [--keys N] [--traces DIR] [--only PARTS] [--json]
@@ -20,7 +20,7 @@ pub(crate) struct Options {
     pub(crate) keys: u64,
     pub(crate) traces: PathBuf,
     pub(crate) parts: Vec<Part>,
-    pub(crate) json: bool,
+    pub(crate) output: Output,
 }
 
 /// What there is to measure.
@@ -51,7 +51,7 @@ impl Options {
             keys: 1_000_000_000,
             traces: PathBuf::from(project).join("../shared/traces"),
             parts: PARTS.map(|(_, part)| part).to_vec(),
-            json: false,
+            output: Output::Tables,
         };
         let mut args = Arguments::new(args, USAGE);
         while let Some(name) = args.name() {
@@ -60,7 +60,7 @@ impl Options {
                 "--keys" => options.keys = args.positive(&name)?,
                 "--traces" => options.traces = args.value(&name)?.into(),
                 "--only" => options.parts = args.parts(&name, &PARTS)?,
-                "--json" => options.json = true,
+                "--json" => options.output = Output::Json,
                 _ => return Err(args.unknown(&name)),
             }
         }

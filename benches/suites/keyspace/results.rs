@@ -1,10 +1,8 @@
 //! All that a run found out.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use larder_benches::{Failure, Verdict};
+use larder_benches::Verdict;
 use serde::Serialize;
 
 use crate::cost::Cost;
@@ -26,17 +24,6 @@ pub(crate) struct Results {
 impl Results {
     pub(crate) fn judge(&mut self) {
         self.goals = goals::judge(self);
-    }
-
-    pub(crate) fn are_goals_met(&self) -> bool {
-        self.goals.iter().all(Verdict::is_met)
-    }
-
-    /// Writes everything into the target folder.
-    pub(crate) fn write(&self) -> Result<PathBuf, Failure> {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("keyspace.json");
-        fs::write(&file, serde_json::to_string_pretty(self)?)?;
-        Ok(file)
     }
 }
 

@@ -40,13 +40,9 @@ fn run() -> Result<(), Failure> {
         .build()?;
     let results = runtime.block_on(measure(&options))?;
     runtime.shutdown_background();
-    let file = results.write()?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        println!("{results}\nRaw results: {}", file.display());
-    }
-    Ok(())
+    let suite = (env!("CARGO_TARGET_TMPDIR"), "patterns");
+    let tables = || results.to_string();
+    options.output.publish(suite, &results, tables)
 }
 
 async fn measure(options: &Options) -> Result<Results, Failure> {

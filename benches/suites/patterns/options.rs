@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder_benches::{Arguments, Failure, Rounds};
+use larder_benches::{Arguments, Failure, Output, Rounds};
 use serde::Serialize;
 
 const USAGE: &str = "\
@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(crate) rounds: Rounds,
     pub(crate) writes: usize,
     pub(crate) parts: Vec<Part>,
-    pub(crate) json: bool,
+    pub(crate) output: Output,
 }
 
 /// What there is to measure.
@@ -43,7 +43,7 @@ impl Options {
             },
             writes: 200_000,
             parts: PARTS.map(|(_, part)| part).to_vec(),
-            json: false,
+            output: Output::Tables,
         };
         let mut args = Arguments::new(args, USAGE);
         while let Some(name) = args.name() {
@@ -52,7 +52,7 @@ impl Options {
                 "--slice" => options.rounds.slice = Duration::from_millis(args.positive(&name)?),
                 "--writes" => options.writes = args.positive(&name)?,
                 "--only" => options.parts = args.parts(&name, &PARTS)?,
-                "--json" => options.json = true,
+                "--json" => options.output = Output::Json,
                 _ => return Err(args.unknown(&name)),
             }
         }

@@ -1,10 +1,8 @@
 //! All that a run found out.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use larder_benches::{Comparison, Failure, Verdict};
+use larder_benches::{Comparison, Verdict};
 use serde::Serialize;
 
 use crate::coalescing::Coalescing;
@@ -34,13 +32,6 @@ impl Results {
 
     pub(crate) fn judge(&mut self) {
         self.goals = goals::judge(self);
-    }
-
-    /// Writes everything into the target folder.
-    pub(crate) fn write(&self) -> Result<PathBuf, Failure> {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("patterns.json");
-        fs::write(&file, serde_json::to_string_pretty(self)?)?;
-        Ok(file)
     }
 }
 

@@ -38,13 +38,9 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     let options = Options::read(std::env::args().skip(1))?;
     let results = measure(&options)?;
-    let file = results.write()?;
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&results)?);
-    } else {
-        println!("{results}\nRaw results: {}", file.display());
-    }
-    Ok(())
+    let suite = (env!("CARGO_TARGET_TMPDIR"), "payload");
+    let tables = || results.to_string();
+    options.output.publish(suite, &results, tables)
 }
 
 fn measure(options: &Options) -> Result<Results, Failure> {

@@ -1,6 +1,6 @@
 //! The arguments of the suite.
 
-use larder_benches::{Arguments, Failure};
+use larder_benches::{Arguments, Failure, Output};
 use serde::Serialize;
 
 const USAGE: &str = "\
@@ -14,7 +14,7 @@ const USAGE: &str = "\
 pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) parts: Vec<Part>,
-    pub(crate) json: bool,
+    pub(crate) output: Output,
 }
 
 /// What there is to measure.
@@ -43,14 +43,14 @@ impl Options {
         let mut options = Self {
             rounds: 9,
             parts: PARTS.map(|(_, part)| part).to_vec(),
-            json: false,
+            output: Output::Tables,
         };
         let mut args = Arguments::new(args, USAGE);
         while let Some(name) = args.name() {
             match name.as_str() {
                 "--rounds" => options.rounds = args.positive(&name)?,
                 "--only" => options.parts = args.parts(&name, &PARTS)?,
-                "--json" => options.json = true,
+                "--json" => options.output = Output::Json,
                 _ => return Err(args.unknown(&name)),
             }
         }
