@@ -123,23 +123,20 @@ fn build() -> Result<PathBuf, String> {
     let host = host().ok_or("there is no nightly toolchain")?;
     let workspace = Workspace::load().map_err(|failure| format!("{failure:?}"))?;
     let target_dir = workspace.target_dir.join("fuzz-guided");
-    eprintln!("building for libFuzzer with the nightly toolchain");
-    let output = build_command(&host, &target_dir)
-        .stderr(Stdio::piped())
-        .output()
+    eprintln!("building for libFuzzer with the nightly toolchain, which takes minutes");
+    let status = build_command(&host, &target_dir)
+        .status()
         .map_err(|error| format!("the nightly build did not start: {error}"))?;
-    if output.status.success() {
-        let folder = target_dir.join(&host).join(PROFILE);
-        return Ok(folder.join("larder-fuzz-guided"));
+    if !status.success() {
+        // Cargo has said why.
+        return Err("the nightly build failed".to_owned());
     }
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let error = text.lines().find(|line| line.starts_with("error"));
-    let error = error.unwrap_or("no error was told");
-    Err(format!("the nightly build failed ({error})"))
+    let folder = target_dir.join(&host).join(PROFILE);
+    Ok(folder.join("larder-fuzz-guided"))
 }
 
 fn build_command(host: &str, target_dir: &Path) -> Command {
-    let mut command = nightly(&["cargo", "build", "-q", "--profile", PROFILE, "-p", PACKAGE]);
+    let mut command = nightly(&["cargo", "build", "--profile", PROFILE, "-p", PACKAGE]);
     command
         .args(["--bin", "larder-fuzz-guided"])
         // With a target named, build scripts and macros are built without the flags.

@@ -311,7 +311,8 @@ impl Namespace {
     /// Refuses settings that can't work.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] or [`ErrorKind::InvalidTtl`], naming the namespace.
+    /// [`ErrorKind::Config`]; of a time to live [`ErrorKind::InvalidTtl`], and of a tag
+    /// [`ErrorKind::InvalidTag`]. All name the namespace.
     pub fn validate(&self) -> Result<()> {
         check_prefix("namespace name", &self.name)?;
         check_prefix("namespace prefix", &self.prefix).map_err(|e| self.in_context(e))?;

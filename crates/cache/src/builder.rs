@@ -203,8 +203,9 @@ impl CacheBuilder {
     /// Builds the cache over a backend.
     ///
     /// # Errors
-    /// Kind `Config` or `InvalidTtl`, saying which setting can't work; for dependencies, as
-    /// [`CacheDependencies::add`](crate::CacheDependencies::add) has them.
+    /// Kind `Config`, saying which setting can't work; for namespaces, as
+    /// [`Namespace::validate`] has them, and for dependencies, as
+    /// [`CacheDependencies::add`](crate::CacheDependencies::add).
     pub fn build(self, backend: Arc<dyn Backend>) -> Result<Cache> {
         let (keyspace, dependencies) = self.validated()?;
         let observers = self.observers();

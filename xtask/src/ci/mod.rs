@@ -71,9 +71,10 @@ fn run_tests(_: &Workspace) -> StepResult {
     Ok(Verdict::Passed)
 }
 
-/// A second for each target: enough for all seeds and all their small damage.
+/// A second for each target: enough for all seeds and all their small damage. The same inputs
+/// each time, so that what is found comes of the commit; `cargo xtask fuzz` searches further.
 fn fuzz(workspace: &Workspace) -> StepResult {
-    crate::fuzz::run_built(workspace, &["--seconds", "10"])?;
+    crate::fuzz::run_built(workspace, &["--seconds", "10", "--seed", "1"])?;
     Ok(Verdict::Passed)
 }
 

@@ -4,7 +4,7 @@ use std::io;
 
 use larder_cache_core::{Error, ErrorKind, Format, Header, Namespace, Result};
 use rmp_serde::decode::ReadRefReader;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const MESSAGE_PACK: u8 = Format::MessagePack.id();
@@ -69,7 +69,8 @@ pub(super) fn deserialize<V: DeserializeOwned + 'static>(
 fn is_at_end(deserializer: &mut rmp_serde::Deserializer<ReadRefReader<'_, [u8]>>) -> bool {
     use rmp_serde::decode::Error::InvalidMarkerRead;
 
-    let next = IgnoredAny::deserialize(deserializer);
+    // Unit enters no array or map: what lacks a marker is the next value, not a part of it.
+    let next = <()>::deserialize(deserializer);
     matches!(next, Err(InvalidMarkerRead(none)) if none.kind() == io::ErrorKind::UnexpectedEof)
 }
 

@@ -290,7 +290,7 @@ async fn a_lying_header_does_not_cheat_the_byte_budget() {
 async fn trailing_bytes_make_a_body_undecodable() {
     let world = World::new();
     let (_, Entry { mut header, body }) = sound(&world).await;
-    for trailing in [&b"\xC0"[..], b"\xDA", b"\xA3Eve"] {
+    for trailing in [&b"\xC0"[..], b"\xDA", b"\xA3Eve", b"\x92\x01", b"\x82\x01"] {
         let longer = [&body[..], trailing].concat();
         header.plain_bytes = u32::try_from(longer.len()).unwrap();
         check(&world, entry(header.clone(), &longer), "undecodable").await;

@@ -149,9 +149,11 @@ fn stored(input: &[u8]) {
 
 fn message_pack(input: &[u8]) {
     body(input, Format::MessagePack, |body| {
-        let mut reader = rmp_serde::Deserializer::from_read_ref(body);
+        let mut rest = body;
+        let mut reader = rmp_serde::Deserializer::new(&mut rest);
         reader.set_max_depth(DEEPEST);
-        Sample::deserialize(&mut reader).ok()
+        let sample = Sample::deserialize(&mut reader).ok();
+        sample.filter(|_| rest.is_empty())
     });
 }
 

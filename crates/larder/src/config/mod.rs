@@ -117,7 +117,8 @@ impl Config {
     /// Reads a TOML file, and the environment of this process, which goes before it.
     ///
     /// # Errors
-    /// Kind `Config`, naming the file or the variable, what was read, and what is allowed.
+    /// Kind `Config`, naming the file or the variable, what was read, and what is allowed; for
+    /// namespaces, as [`Namespace::validate`] has them.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|source| {
@@ -132,7 +133,8 @@ impl Config {
     /// Reads TOML text alone, without the environment.
     ///
     /// # Errors
-    /// Kind `Config`, naming the setting, what was read, and what is allowed.
+    /// Kind `Config`, naming the setting, what was read, and what is allowed; for namespaces,
+    /// as [`Namespace::validate`] has them.
     pub fn from_toml(text: &str) -> Result<Self> {
         Self::read(&Settings::from_toml(text)?)
     }
