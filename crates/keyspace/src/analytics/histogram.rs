@@ -12,7 +12,7 @@ const BINS: usize = (STEPS * DOUBLINGS) as usize;
 
 /// A distribution of sizes in bytes or of times in milliseconds.
 ///
-/// A bin is at most a fifth wide, so that what is read from it is at most a tenth off.
+/// A bin is at most a quarter wide, so that what is read from it is at most an eighth off.
 /// Counts are `f32`: exact to 16 million, and they can be halved.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Histogram {
@@ -42,13 +42,9 @@ impl Histogram {
             self.bins.resize(length, 0.0);
         }
         for (mine, theirs) in self.bins.iter_mut().zip(&other.bins) {
-            *mine += sane(*theirs);
+            *mine += sane(f64::from(*theirs)) as f32;
         }
-        self.sum += if other.sum.is_finite() {
-            other.sum.max(0.0)
-        } else {
-            0.0
-        };
+        self.sum += sane(other.sum);
     }
 
     /// Lets all that was recorded weigh less.
@@ -85,7 +81,7 @@ impl Histogram {
     }
 }
 
-/// A distribution, in bytes or in milliseconds; quantiles are at most a tenth off.
+/// A distribution, in bytes or in milliseconds; quantiles are at most an eighth off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Distribution {
@@ -101,10 +97,13 @@ pub struct Distribution {
     pub p99: f64,
 }
 
-/// Stored bytes may say anything.
-fn sane(count: f32) -> f32 {
-    if count.is_finite() {
-        count.max(0.0)
+/// Stored bytes may say anything; what is added up over a fleet shall stay a number.
+pub(crate) fn sane(stored: f64) -> f64 {
+    /// More than anybody counts, and far from where an `f32` ends.
+    const MOST: f64 = 1e30;
+
+    if stored.is_finite() {
+        stored.clamp(0.0, MOST)
     } else {
         0.0
     }

@@ -3,7 +3,7 @@
 use larder_cache_core::Origin;
 use serde::{Deserialize, Serialize};
 
-use super::histogram::Histogram;
+use super::histogram::{Histogram, sane};
 use crate::advice::ChangeHistogram;
 
 /// What is known of a key of the panel. Times are milliseconds since analytics began.
@@ -170,11 +170,7 @@ impl Lives {
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut other = other.clone();
         for (mine, theirs) in self.counts().into_iter().zip(other.counts()) {
-            *mine += if theirs.is_finite() {
-                theirs.max(0.0)
-            } else {
-                0.0
-            };
+            *mine += sane(*theirs);
         }
         self.reads.merge(&other.reads);
         self.lifetimes.merge(&other.lifetimes);
