@@ -47,7 +47,8 @@ Usage: cargo xtask COMMAND
       --json
       freshness: --rounds N, --slice MS, --entries N, --only PARTS, --json
       payload: --rounds N, --only PARTS, --json
-      keyspace: --traces DIR, --rounds N, --keys N, --only PARTS, --json
+      keyspace: --traces DIR, --rounds N, --keys N, --stored-keys N, --only PARTS,
+      --json
 
   chaos [--seconds N] [--seed S] [--only NAME_OR_NUMBER] [--json] [--list]
       Break servers and networks under load and hold what happens against the

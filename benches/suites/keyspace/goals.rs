@@ -17,6 +17,9 @@ const CURVE_POINTS: f64 = 2.0;
 /// How far the bare table may be off the whole cache.
 const TABLE_POINTS: f64 = 0.5;
 
+/// How busy the server may be with a quota, in percent.
+const SERVER_PERCENT: f64 = 10.0;
+
 /// Every promise about what was run.
 pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
     let mut goals = Vec::new();
@@ -50,6 +53,18 @@ pub(crate) fn judge(results: &Results) -> Vec<Verdict> {
             let worst = means.fold(0.0, f64::max);
             goal(what("worst namespace, mean"), CURVE_POINTS, worst);
         }
+    }
+    if let Some(kept) = &results.quota {
+        let mut goal = |what: &str, most, found| {
+            goals.push(Verdict::new(what.to_owned(), most, found));
+        };
+        let left = kept.left_bytes as f64 / kept.quota_bytes as f64;
+        goal("left of a quota, swept", 1.0, left);
+        goal(
+            "% of the server, measuring",
+            SERVER_PERCENT,
+            kept.server_share * 100.0,
+        );
     }
     goals
 }

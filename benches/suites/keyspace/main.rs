@@ -1,6 +1,6 @@
-//! What the analytics of keys cost and how true they are.
+//! What the analytics of keys cost and how true they are, and what it takes to keep a quota.
 //!
-//! `cargo xtask bench keyspace -- --only cost,hot-keys,curve,memory --traces DIR`
+//! `cargo xtask bench keyspace -- --only cost,hot-keys,curve,memory,quota --traces DIR`
 //!
 //! The traces are of real services: the hottest keys are held against a count of all of them, and
 //! what the curve says of L1 at ten sizes against L1 itself at each of them.
@@ -16,6 +16,7 @@ mod hot_keys;
 mod lru;
 mod memory;
 mod options;
+mod quota;
 mod results;
 mod streams;
 mod traces;
@@ -55,6 +56,7 @@ fn measure(options: &Options) -> Result<Results, Failure> {
             Part::HotKeys => results.hot_keys = hot_keys(options)?,
             Part::Curve => results.curves = curve::measure(options)?,
             Part::Memory => results.memory = memory::measure(options.keys)?,
+            Part::Quota => results.quota = Some(quota::measure(options.stored_keys)?),
         }
     }
     results.judge();

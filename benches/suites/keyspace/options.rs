@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use larder_benches::{Arguments, Failure, Output};
 
 const USAGE: &str = "\
-[--rounds N] [--keys N] [--traces DIR] [--only PARTS] [--json]
+[--rounds N] [--keys N] [--stored-keys N] [--traces DIR] [--only PARTS] [--json]
   --rounds N     rounds of the cost, in each of which every candidate runs once (51)
   --keys N       how many different keys the memory is watched over (1000000000)
+  --stored-keys N
+                 how many keys are in the database that a quota is kept in (1000000)
   --traces DIR   where orm-busy.u32be.zst and web07.u32be.zst are (../shared/traces, beside
                  the project)
-  --only A,B     parts: cost, hot-keys, curve, memory
+  --only A,B     parts: cost, hot-keys, curve, memory, quota
   --json         print JSON in place of tables";
 
 /// What to measure, and from what.
@@ -18,6 +20,7 @@ const USAGE: &str = "\
 pub(crate) struct Options {
     pub(crate) rounds: usize,
     pub(crate) keys: u64,
+    pub(crate) stored_keys: usize,
     pub(crate) traces: PathBuf,
     pub(crate) parts: Vec<Part>,
     pub(crate) output: Output,
@@ -34,13 +37,16 @@ pub(crate) enum Part {
     Curve,
     /// Memory over very many keys.
     Memory,
+    /// A quota, in a database of many keys.
+    Quota,
 }
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("cost", Part::Cost),
     ("hot-keys", Part::HotKeys),
     ("curve", Part::Curve),
     ("memory", Part::Memory),
+    ("quota", Part::Quota),
 ];
 
 impl Options {
@@ -49,6 +55,7 @@ impl Options {
         let mut options = Self {
             rounds: 51,
             keys: 1_000_000_000,
+            stored_keys: 1_000_000,
             traces: PathBuf::from(project).join("../shared/traces"),
             parts: PARTS.map(|(_, part)| part).to_vec(),
             output: Output::Tables,
@@ -58,6 +65,7 @@ impl Options {
             match name.as_str() {
                 "--rounds" => options.rounds = args.positive(&name)?,
                 "--keys" => options.keys = args.positive(&name)?,
+                "--stored-keys" => options.stored_keys = args.positive(&name)?,
                 "--traces" => options.traces = args.value(&name)?.into(),
                 "--only" => options.parts = args.parts(&name, &PARTS)?,
                 "--json" => options.output = Output::Json,

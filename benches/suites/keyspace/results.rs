@@ -10,6 +10,7 @@ use crate::curve::TraceCurves;
 use crate::goals;
 use crate::hot_keys::Found;
 use crate::memory::Taken;
+use crate::quota::Kept;
 
 /// All that a run found out.
 #[derive(Debug, Default, Serialize)]
@@ -18,6 +19,7 @@ pub(crate) struct Results {
     pub(crate) hot_keys: Vec<Found>,
     pub(crate) curves: Vec<TraceCurves>,
     pub(crate) memory: Vec<Taken>,
+    pub(crate) quota: Option<Kept>,
     goals: Vec<Verdict>,
 }
 
@@ -45,6 +47,9 @@ impl fmt::Display for Results {
             writeln!(f, "\nMemory")?;
         }
         self.memory.iter().try_for_each(|one| write!(f, "{one}"))?;
+        if let Some(kept) = &self.quota {
+            writeln!(f, "\nA quota\n{kept}")?;
+        }
         writeln!(f, "\nPromised")?;
         self.goals.iter().try_for_each(|goal| writeln!(f, "{goal}"))
     }
