@@ -9,6 +9,7 @@ use super::layout::{Layout, Place};
 use super::readiness::wait_until_ready;
 use crate::fault_proxy::FaultProxy;
 use crate::redis_node::Node;
+use crate::redis_server::binary;
 use crate::redis_server::directory::Directory;
 use crate::redis_server::port;
 use crate::{RedisServer, RedisServerBuilder, RedisServerError};
@@ -171,8 +172,19 @@ impl RedisClusterBuilder {
             });
             proxies.push(proxy);
         }
-        let masters = MASTERS;
-        Ok((Layout { masters, nodes }, proxies))
+        let layout = Layout {
+            masters: MASTERS,
+            nodes,
+            names_shards: self.version()? >= (7, 2),
+        };
+        Ok((layout, proxies))
+    }
+
+    fn version(&self) -> Result<(u32, u32), RedisServerError> {
+        match &self.binary {
+            Some(binary) => binary::version(binary),
+            None => binary::version(&binary::find()?),
+        }
     }
 
     fn start_node(&self, layout: &Layout, node: usize) -> Result<RedisServer, RedisServerError> {

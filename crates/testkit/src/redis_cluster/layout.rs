@@ -6,6 +6,9 @@ use super::slot;
 pub(super) struct Layout {
     pub(super) masters: usize,
     pub(super) nodes: Vec<Place>,
+    /// Whether a node writes down whose shard it is of, as it does since Redis 7.2. Those that
+    /// find none there take all nodes for shards of their own.
+    pub(super) names_shards: bool,
 }
 
 /// The ports of one node.
@@ -39,7 +42,8 @@ impl Layout {
         let id = format!("{:040x}", place.id);
         let myself = if is_own { "myself," } else { "" };
         let (port, bus) = (place.announced_port, place.bus_port);
-        let start = format!("{id} 127.0.0.1:{port}@{bus} {myself}");
+        let shard = self.shard_of(node);
+        let start = format!("{id} 127.0.0.1:{port}@{bus}{shard} {myself}");
         match self.master_of(node) {
             None => {
                 let (first, last) = slot::range_of(node, self.masters);
@@ -53,24 +57,37 @@ impl Layout {
             }
         }
     }
+
+    /// Behind the address and a host name that is empty. The shard is called as its master.
+    fn shard_of(&self, node: usize) -> String {
+        if !self.names_shards {
+            return String::new();
+        }
+        let master = self.master_of(node).unwrap_or(node);
+        format!(",,shard-id={:040x}", self.nodes[master].id)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_node_knows_all_and_itself() {
+    fn layout(names_shards: bool) -> Layout {
         let place = |n: u16| Place {
             id: 0xca5e_0000 + u128::from(n),
             own_port: 100 + n,
             bus_port: 200 + n,
             announced_port: 300 + n,
         };
-        let layout = Layout {
+        Layout {
             masters: 2,
             nodes: (0..4).map(place).collect(),
-        };
+            names_shards,
+        }
+    }
+
+    #[test]
+    fn every_node_knows_all_and_itself() {
         let expected = "\
 00000000000000000000000000000000ca5e0000 127.0.0.1:300@200 master - 0 0 1 connected 0-8191
 00000000000000000000000000000000ca5e0001 127.0.0.1:301@201 master - 0 0 2 connected 8192-16383
@@ -80,6 +97,17 @@ mod tests {
 00000000000000000000000000000000ca5e0001 0 0 2 connected
 vars currentEpoch 2 lastVoteEpoch 0
 ";
-        assert_eq!(layout.nodes_conf(3), expected);
+        assert_eq!(layout(false).nodes_conf(3), expected);
+    }
+
+    #[test]
+    fn a_replica_is_of_the_shard_of_its_master() {
+        let text = layout(true).nodes_conf(3);
+        let own = text.lines().nth(3).expect("its own line");
+        let expected = "\
+00000000000000000000000000000000ca5e0003 \
+127.0.0.1:303@203,,shard-id=00000000000000000000000000000000ca5e0001 myself,slave \
+00000000000000000000000000000000ca5e0001 0 0 2 connected";
+        assert_eq!(own, expected);
     }
 }
