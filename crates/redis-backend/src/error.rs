@@ -199,6 +199,7 @@ const REFUSALS: &[(&str, ErrorKind, Nature, &str)] = &[
 ];
 
 fn refusal(code: &str, detail: &str) -> Error {
+    let (code, detail) = of_script(detail).unwrap_or((code, detail));
     let known = REFUSALS.iter().find(|(known, ..)| *known == code);
     let error = match known {
         Some((_, kind, Nature::Passing, message)) => {
@@ -216,6 +217,18 @@ fn refusal(code: &str, detail: &str) -> Error {
         None => Error::new(ErrorKind::Server, "Redis answered with an error"),
     };
     error.with("answer", format!("{code} {}", harmless(detail)).trim_end())
+}
+
+/// What ended a script. Redis before 7.0 says it behind where that was:
+/// `ERR Error running script (call to f_7b): @user_script:6: WRONGTYPE Operation against...`
+fn of_script(detail: &str) -> Option<(&str, &str)> {
+    let told = detail.strip_prefix("Error running script")?;
+    told.match_indices(": ").find_map(|(at, _)| {
+        let cause = told[at + 2..].trim_start_matches('-');
+        let (code, detail) = cause.split_once(' ').unwrap_or((cause, ""));
+        let is_known = REFUSALS.iter().any(|(known, ..)| *known == code);
+        is_known.then_some((code, detail))
+    })
 }
 
 /// The server's words without what it may quote of a command: values and passwords.
@@ -267,6 +280,9 @@ mod tests {
             ("WRONGTYPE Operation against a key holding the wrong kind of value", WrongType, false, true, "not a plain string"),
             ("MOVED 3999 127.0.0.1:6381", Config, false, true, "part of a cluster"),
             ("ASK 3999 127.0.0.1:6381", Config, false, true, "part of a cluster"),
+            ("ERR Error running script (call to f_2c): @user_script:6: WRONGTYPE Operation against a key", WrongType, false, true, "not a plain string"),
+            ("ERR Error running script (call to f_2c): @user_script:8: @user_script: 8: -OOM command not allowed", Server, false, true, "maxmemory"),
+            ("ERR Error running script (call to f_2c): @user_script:1: a number: none", Server, false, false, "a number"),
             ("ERR value is not an integer or out of range", Server, false, false, "out of range"),
             ("WHATEVER", Server, false, false, "answer: WHATEVER"),
         ];

@@ -172,7 +172,10 @@ fn chunked_seeds() -> Vec<Vec<u8>> {
 fn seeds(algorithms: usize, encode: fn(u8, &[u8]) -> Result<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut seeds = vec![b"\0".to_vec(), b"\x01\x06".to_vec()];
     for algorithm in (0_u8..).take(algorithms) {
-        seeds.push([&[1, algorithm][..], &[b'x'; 40]].concat());
+        // A text, and what is none.
+        for byte in [b'x', 0xf8] {
+            seeds.push([&[1, algorithm][..], &[byte; 40]].concat());
+        }
         for plain in plains() {
             seeds.push([&[1, algorithm], &plain[..]].concat());
             let stored = encode(algorithm, &plain).unwrap_or_default();

@@ -87,6 +87,7 @@ fn toml_seeds() -> Vec<Vec<u8>> {
          grace_seconds = 5\nnegative_ttl_seconds = 0\ncompression = true\nl1 = false\n\
          l1_ttl_seconds = 3\nmax_value_bytes = 100\nformat = \"json\"\n",
         "[[namespaces]]\nname = \"*\"\njitter = nan\nttl_seconds = 18446744073709551615\n",
+        "[[namespaces]]\nname = \"a\"\nttl_seconds = 1844674407370955\ntags = [\"\"]\n",
         "cache_alert_thresholds = { hitRate = 70, responseTime = { warning = 1, critical = 2 } }",
         "cache_alert_thresholds = '{\"hitRate\":1e999}'\n",
         "redis_retry_delay = \"soon\"",

@@ -220,8 +220,10 @@ fn message_pack_seeds() -> Vec<Vec<u8>> {
     let long_list = b"\xDD\xFF\xFF\xFF\xFF\x01".to_vec();
     let long_map = b"\xDF\xFF\xFF\xFF\xFF\xA1a".to_vec();
     let long_extension = b"\xC9\xFF\xFF\xFF\xFF\x01".to_vec();
+    let ends_in_a_second = [&named[..], b"\x9B\x2E\x03"].concat();
     vec![
         named,
+        ends_in_a_second,
         short,
         deep,
         long_text,

@@ -41,9 +41,9 @@ use crate::servers::Servers;
 /// `{prefix}~journal:{name:shard}:`. Every operation is one script. There is no consumer group:
 /// who holds the claim reads the stream itself, in order, and what is done with is deleted from
 /// it, so that what is in the stream is what waits. Nothing is ever trimmed. Where somebody else
-/// trims it, deletes its keys, or writes what is no write, that is told in the log as an error;
-/// entries that are no writes are moved to the stream that ends in `:aside`, which keeps about
-/// 1,000 of them.
+/// trims it, deletes its keys, or writes what is no write, that is told in the log as an error:
+/// of trimmed writes from Redis 7.0 on, which counts what was added. Entries that are no writes
+/// are moved to the stream that ends in `:aside`, which keeps about 1,000 of them.
 ///
 /// # What it survives
 /// The end of any process. Redis must write its append-only log (`appendonly yes`) and must not
