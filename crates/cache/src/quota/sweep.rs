@@ -68,7 +68,8 @@ impl Shared {
         swept
     }
 
-    /// Another process may have measured between the look and the lease.
+    /// Another process may have measured between the look and the lease. Where that found too
+    /// much, it may not have swept.
     async fn sweep_unless_known<'a>(
         &'a self,
         space: &'a SpaceState,
@@ -77,7 +78,7 @@ impl Shared {
         lease: &mut SweepLease<'a>,
     ) -> Result<Looked> {
         match self.read_usage(settings).await? {
-            Some(known) if Some(known) != before => {
+            Some(known) if Some(known) != before && known.bytes <= quota => {
                 let age = self.usage_of(settings, known).await?.age;
                 Ok(Looked::Known(known.bytes, age))
             }

@@ -156,5 +156,7 @@ pub(crate) async fn large_values_count_whole(backing: &Backing) {
         }
     }
     assert_eq!(whole, 3);
-    assert_eq!(enforced.0.load(Ordering::Relaxed), 1);
+    // One, and another where the first began before the last value was written.
+    let sweeps = enforced.0.load(Ordering::Relaxed);
+    assert!((1..=2).contains(&sweeps), "{sweeps} sweeps");
 }

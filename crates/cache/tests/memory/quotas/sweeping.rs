@@ -171,6 +171,22 @@ async fn about_to_delete(world: &World) -> Gate {
     deletes
 }
 
+/// One of somebody who deletes nothing, between the look at the last and the lease.
+#[tokio::test(start_paused = true)]
+async fn a_measurement_of_too_much_keeps_no_sweep_back() {
+    let world = world();
+    burst(&world).await;
+    let mut lease = world.chaos.gate(Method::Set);
+    lease.arrived().await;
+    let usage = world.users().measure_usage().await.unwrap();
+    assert_eq!(usage.entries, 100);
+    let began = Instant::now();
+    lease.release();
+    idle(&world).await;
+    assert_eq!(world.events.count("QuotaEnforced"), 1);
+    assert!(began.elapsed() < PAUSE, "{:?}", began.elapsed());
+}
+
 /// A page is rested from when what is in it has been deleted, not between the look at it and that.
 #[tokio::test(start_paused = true)]
 async fn what_is_stored_while_a_sweep_rests_stays() {
